@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hearth/base/error.hpp"
+#include "hearth/inference/request.hpp"
+
+namespace hearth::inference {
+
+struct TokenLogprob {
+  struct Alternative {
+    TokenId id = 0;
+    std::string bytes;
+    float logprob = 0;
+  };
+  TokenId id = 0;
+  std::string bytes;  // as the tokenizer has them: not always whole UTF-8 characters
+  float logprob = 0;
+  std::vector<Alternative> top;  // most likely first
+};
+
+struct Usage {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t cached_tokens = 0;  // of the prompt, not computed again
+  std::int64_t completion_tokens = 0;
+  std::int64_t reasoning_tokens = 0;  // of the completion; an estimate by text share when the parser splits a token
+};
+
+struct Timings {
+  std::chrono::nanoseconds load{};    // waiting for the model to be loaded
+  std::chrono::nanoseconds queue{};   // waiting for admission
+  std::chrono::nanoseconds prompt{};  // from admission to the first token
+  std::chrono::nanoseconds generation{};
+};
+
+/// The prompt has been accepted and computed. First event of every choice; prompt_logprobs only if asked for.
+struct PromptDone {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t cached_tokens = 0;
+  std::vector<TokenLogprob> prompt_logprobs;
+};
+
+/// Text of the answer. Always whole UTF-8 characters. `logprobs` has one entry a token that ended in this delta.
+struct TextDelta {
+  std::string text;
+  std::vector<TokenLogprob> logprobs;
+  std::vector<TokenId> tokens;
+};
+struct ReasoningDelta {
+  std::string text;
+};
+/// A new index opens a call; `id` and `name` come with the first delta of an index, arguments may come in pieces.
+struct ToolCallDelta {
+  std::size_t index = 0;
+  std::string id;
+  std::string name;
+  std::string arguments;
+};
+
+enum class FinishReason : std::uint8_t {
+  stop,           // the model ended its turn
+  stop_sequence,  // one of Generation::stop
+  length,         // max_tokens, the time limit or the context
+  tool_calls,
+};
+
+struct Finished {
+  FinishReason reason = FinishReason::stop;
+  std::string stop_sequence;
+  Usage usage;      // of this choice
+  Timings timings;
+  double mean_logprob = 0;  // over the generated tokens: the engine's own confidence, exp() of it in (0, 1]
+};
+
+/// Ends the stream of all choices.
+struct Failed {
+  Error error;
+};
+
+/// One thing that happened to one choice. Order per choice: PromptDone, deltas, Finished. Choices interleave.
+/// A stream ends after every choice has Finished, or with one Failed.
+struct Event {
+  std::int32_t choice = 0;
+  std::variant<PromptDone, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed> body;
+};
+
+}  // namespace hearth::inference

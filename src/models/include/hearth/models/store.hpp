@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hearth/async/asio.hpp"
+#include "hearth/async/blocking_pool.hpp"
+#include "hearth/base/clock.hpp"
+#include "hearth/base/result.hpp"
+#include "hearth/models/name.hpp"
+
+namespace hearth::models {
+
+/// One PARAMETER line each; values as written, `stop` may repeat.
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+/// A MESSAGE of a Modelfile.
+struct SeedMessage {
+  std::string role;
+  std::string content;
+};
+
+/// A model as its manifest describes it. Paths are absolute and exist.
+struct Model {
+  std::string name;    // display form
+  std::string digest;  // hex sha256 of the manifest's bytes; of the file for a plain file
+  WallClock::time_point modified;
+  std::uint64_t size = 0;  // bytes of all layers
+  std::vector<std::filesystem::path> weights;  // GGUF; several for a split model, in order
+  std::vector<std::filesystem::path> adapters;
+  std::optional<std::filesystem::path> projector;
+  std::string weights_digest;  // hex; two names of the same weights share one loaded copy
+  std::string parent;          // the name it was made from
+  std::string template_text;   // TEMPLATE as written (Go or Jinja); empty: the GGUF's own
+  std::string system;
+  std::vector<std::string> licenses;
+  Parameters parameters;
+  std::vector<SeedMessage> messages;
+  std::string format = "gguf";
+  std::string family;          // general.architecture
+  std::string parameter_size;  // "1.2B"
+  std::string quantization;    // "Q4_K_M"
+  std::int64_t context_length = 0;  // trained
+  std::int64_t embedding_length = 0;
+  std::vector<std::string> capabilities;  // "completion", "tools", "insert", "embedding", "thinking", "vision"
+};
+
+/// One line of pull, push or create, as Ollama's NDJSON reports it. total 0: no bar.
+struct Progress {
+  std::string status;
+  std::string digest;
+  std::uint64_t total = 0;
+  std::uint64_t completed = 0;
+};
+using OnProgress = std::function<void(const Progress&)>;  // on the caller's io thread
+
+/// What `create` is made of: a Modelfile, parsed, or the fields of POST /api/create.
+struct CreateRequest {
+  std::string name;
+  std::string from;  // a model name, or a path of a GGUF file
+  std::vector<std::pair<std::string, std::string>> files;     // file name to blob digest
+  std::vector<std::pair<std::string, std::string>> adapters;  // file name (or path, with an empty digest) to digest
+  std::optional<std::string> template_text;
+  std::optional<std::string> system;
+  std::vector<std::string> licenses;
+  Parameters parameters;
+  std::vector<SeedMessage> messages;
+  std::string quantize;  // type name; empty: as it is
+};
+
+/// Quantizes a GGUF; given by the composition root, since only `engine` may call libllama.
+using Quantizer = std::function<Result<>(const std::filesystem::path& in, const std::filesystem::path& out,
+                                         const std::string& type)>;
+
+/// The models on this machine: $home/models/{blobs/sha256-<hex>, manifests/<host>/<ns>/<model>/<tag>}, Ollama's layout.
+/// A blob has its final name only once its sha256 was verified; writes are temp file, fsync, rename. Safe against
+/// another hearth on the same folder (blobs are content-addressed; manifests are renamed into place).
+/// Every call may come from any io thread; files are touched on the blocking pool only.
+class Store {
+ public:
+  struct Options {
+    std::filesystem::path root;  // $HEARTH_HOME/models
+    std::size_t parallel_ranges = 8;
+    std::string hub_endpoint = "https://huggingface.co";   // env HF_ENDPOINT
+    std::string hub_token;                                 // env HF_TOKEN
+    std::string ca_file;
+  };
+  static Result<std::unique_ptr<Store>> open(Options options, async::BlockingPool& pool, Quantizer quantizer);
+  virtual ~Store() = default;
+
+  /// A model by name, or by path of a GGUF file ("./x.gguf", "/x.gguf"). Unknown: not_found with the command to type.
+  virtual Task<Result<Model>> async_find(std::string name) = 0;
+  /// Every model, newest first. A broken manifest is logged and left out.
+  virtual Task<Result<std::vector<Model>>> async_list() = 0;
+  /// Joins a pull of the same name that is running. `insecure` allows http and unverified TLS.
+  virtual Task<Result<>> async_pull(std::string name, bool insecure, OnProgress progress) = 0;
+  virtual Task<Result<>> async_push(std::string name, bool insecure, OnProgress progress) = 0;
+  virtual Task<Result<>> async_create(CreateRequest request, OnProgress progress) = 0;
+  /// Makes a model of a GGUF file on this machine (hard link or copy into the store).
+  virtual Task<Result<Model>> async_import(std::filesystem::path file, std::string name, OnProgress progress) = 0;
+  virtual Task<Result<>> async_copy(std::string from, std::string to) = 0;
+  /// Removes the name; blobs no other manifest uses go with it.
+  virtual Task<Result<>> async_remove(std::string name) = 0;
+  virtual Task<Result<bool>> async_has_blob(std::string digest) = 0;
+  /// Takes an uploaded file into the store if its sha256 is `digest`; the file is gone afterwards either way.
+  virtual Task<Result<>> async_add_blob(std::string digest, std::filesystem::path file) = 0;
+  /// Where uploads may be spooled (same file system as the blobs).
+  virtual std::filesystem::path spool_folder() const = 0;
+};
+
+}  // namespace hearth::models

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "hearth/net/http.hpp"
+
+namespace hearth::net {
+
+/// scheme, host, port, target of an absolute http(s) URL.
+struct Url {
+  std::string scheme;  // "http" | "https"
+  std::string host;
+  std::uint16_t port = 0;
+  std::string target;  // path and query, at least "/"
+  static Result<Url> parse(std::string_view text);
+  std::string origin() const;  // "https://host:port"
+  std::string text() const;
+};
+
+struct ClientRequest {
+  std::string method = "GET";
+  Url url;
+  Headers headers;
+  std::string body;
+  std::string body_file;              // not empty: the body is this file, streamed
+  std::uint64_t body_offset = 0;      // of body_file
+  std::uint64_t body_length = 0;      // of body_file; 0 with an offset of 0: all of it
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{30'000};  // without a byte of progress
+  int max_redirects = 0;              // followed for GET and HEAD; Authorization is dropped on a change of host
+  std::uint64_t max_body_bytes = 64ULL * 1024 * 1024;  // of the answer; ignored with on_body
+};
+
+struct ClientResponse {
+  int status = 0;
+  Headers headers;
+  std::string body;
+  Url final_url;  // after redirects
+};
+
+/// Called with each piece of the body as it arrives; an error ends the request with it.
+using OnHead = std::function<Result<>(const ClientResponse& head)>;
+using OnBody = std::function<Result<>(std::string_view piece)>;
+
+/// HTTP/1.1 client with TLS (system trust store, host name verified, TLS >= 1.2) and a bounded pool of idle connections
+/// per origin. One io_context; coroutines of that context only. A request on a reused connection that the server had
+/// closed is tried once more on a new one. Errors: upstream_unavailable (connect, DNS, timeout), upstream_error (protocol).
+class Client {
+ public:
+  struct Options {
+    std::size_t max_idle_per_origin = 8;
+    std::string ca_file;  // extra trust, for tests and private registries
+  };
+  static std::unique_ptr<Client> create(asio::any_io_executor executor, Options options);
+  virtual ~Client() = default;
+  virtual Task<Result<ClientResponse>> async_request(ClientRequest request) = 0;
+  /// As async_request, but the body goes to `on_body`; `on_head` sees status and headers first and may refuse.
+  virtual Task<Result<ClientResponse>> async_stream(ClientRequest request, OnHead on_head, OnBody on_body) = 0;
+};
+
+}  // namespace hearth::net
