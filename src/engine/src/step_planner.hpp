@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace hearth::engine {
+
+/// One admitted sequence as the planner sees it.
+struct StepWork {
+  std::int32_t remaining = 0;   // tokens known but not computed yet; 1 for a sequence that generates
+  bool generating = false;      // its next token goes to a client who is watching
+  std::int32_t skipped = 0;     // steps since it last got a slice
+  std::int32_t slice_max = 0;   // 0: no limit of its own
+};
+
+struct StepSlice {
+  std::size_t index = 0;  // into the span given to plan_step
+  std::int32_t count = 0;
+  bool operator==(const StepSlice&) const = default;
+};
+
+/// A sequence that got nothing for so many steps goes first among the prefills.
+inline constexpr std::int32_t kPrefillPatience = 8;
+
+/// What one step computes: one token for every generating sequence first, then prompt chunks with what is left of
+/// `budget` tokens, the shortest rest first (it frees its reader soonest), but nobody waits for ever. Pure.
+std::vector<StepSlice> plan_step(std::span<const StepWork> work, std::int32_t budget);
+
+/// Learns what a step costs and says how many tokens one may have so that it stays near the target time.
+/// Model: time = fixed + tokens * per_token, both from exponential averages. Pure; the caller measures.
+class StepBudget {
+ public:
+  StepBudget(std::chrono::duration<double> target, std::int32_t batch) : target_{target.count()}, batch_{batch} {}
+
+  /// `generating` sequences run beside the prompts: with none, nobody waits and a step may be full.
+  std::int32_t tokens(std::int32_t generating) const noexcept;
+  void observe(std::int32_t tokens, std::chrono::duration<double> took) noexcept;
+
+ private:
+  double target_;
+  std::int32_t batch_;
+  double per_token_ = 0;  // seconds a prompt token, from steps of kMinSample tokens and more
+};
+
+inline constexpr std::int32_t kPrefillChunkMin = 32;  // progress even when a step is over its time anyway
+inline constexpr std::int32_t kPrefillSampleMin = 24;
+
+}  // namespace hearth::engine
