@@ -26,7 +26,7 @@ struct Name {
   bool operator==(const Name&) const = default;
 };
 
-/// "sha256:" and 64 lower-case hex digits; anything else is refused before it comes near a path.
+/// The 64 digits of "sha256:" and 64 lower-case hex digits; anything else is refused before it comes near a path.
 Result<std::string> parse_digest(std::string_view text);
 
 }  // namespace hearth::models
