@@ -23,7 +23,9 @@ endif()
 add_library(hearth_warnings INTERFACE)
 target_compile_options(hearth_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wold-style-cast
-  -Wnon-virtual-dtor -Woverloaded-virtual -Wnull-dereference -Werror)
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wnull-dereference
+  -Wno-missing-designated-field-initializers  # leaving a field at its default is what designators are for
+  -Werror)
 
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(hearth_warnings INTERFACE "SHELL:-Xclang -fno-pch-timestamp")  # for ccache

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hearth/base/result.hpp"
+#include "hearth/engine/generation.hpp"
+#include "hearth/inference/event.hpp"
+#include "hearth/inference/sampling.hpp"
+
+struct llama_context;
+struct common_sampler;
+
+namespace hearth::engine {
+
+/// Chooses the tokens of one sequence: libllama's sampler chain in llama-server's order, behind the grammar if there is
+/// one. Greedy requests without penalties or grammar take the argmax straight from the logits: same token, no sort.
+/// create(): any thread. The rest: model thread. Not shared between sequences (it has the random state and the history).
+class Sampler {
+ public:
+  static Result<std::unique_ptr<Sampler>> create(const Model& model, const inference::Sampling& sampling,
+                                                 const GrammarSpec& grammar, std::uint32_t seed);
+  ~Sampler();
+
+  /// The next token from output row `row` of the last decode, accepted into the history.
+  /// invalid_request when the grammar allows no token of this vocabulary any more.
+  Result<TokenId> sample(llama_context* context, std::int32_t row);
+  /// Puts prompt tokens into the history that penalties look at.
+  void accept_prompt(const std::vector<TokenId>& tokens);
+
+ private:
+  Sampler() = default;
+  struct Free {
+    void operator()(common_sampler* sampler) const;
+  };
+  std::unique_ptr<common_sampler, Free> sampler_;  // null: greedy fast path
+  std::int32_t vocabulary_size_ = 0;
+  std::int32_t history_ = 0;  // prompt tokens worth remembering
+};
+
+/// Checks every range of `sampling` and names the field at fault. Pure.
+Result<> check_sampling(const inference::Sampling& sampling);
+
+/// log p of `token` and the `alternatives` most likely tokens, from one row of logits of `n` entries. Pure.
+inference::TokenLogprob logprob_of(const Model& model, const float* logits, std::int32_t n, TokenId token,
+                                   std::int32_t alternatives);
+
+}  // namespace hearth::engine

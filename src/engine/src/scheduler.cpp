@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler.hpp"
+
+#include <algorithm>
+
+#include "hearth/base/check.hpp"
+
+namespace hearth::engine {
+namespace {
+
+std::int32_t common_prefix(const std::vector<inference::TokenId>& a, const std::vector<inference::TokenId>& b,
+                           std::int32_t limit) {
+  const auto n = std::min({a.size(), b.size(), static_cast<std::size_t>(limit)});
+  return static_cast<std::int32_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
+                                   a.begin());
+}
+
+}  // namespace
+
+Scheduler::Scheduler(Limits limits, KvCache& kv)
+    : limits_{limits}, kv_{kv}, ledger_{limits.cells, limits.sequence_ids} {
+  HEARTH_CHECK(limits.sequence_ids > limits.parallel);
+  for (std::int32_t id = limits.sequence_ids; id-- > 0;) free_ids_.push_back(id);
+}
+
+void Scheduler::enqueue(std::unique_ptr<Sequence> sequence) {
+  sequence->arrival = ++arrivals_;
+  const std::string principal = sequence->principal;
+  const std::int32_t priority = sequence->priority;
+  waiting_.push(principal, priority, std::move(sequence));
+}
+
+Scheduler::Match Scheduler::find_prefix(const Sequence& sequence) const {
+  Match match;
+  if (!limits_.share_prefixes || !sequence.share || sequence.all_outputs) return match;
+  const std::int32_t limit = sequence.size() - 1;  // the last token must be computed: its logits are wanted
+  for (const Cached& entry : cached_) {
+    if (entry.salt != sequence.salt) continue;
+    const std::int32_t length = common_prefix(entry.tokens, sequence.tokens, limit);
+    if (length > match.length) match = {.id = entry.id, .length = length, .cached = true};
+  }
+  for (const auto& other : running_) {
+    if (other.get() == &sequence || !other->share || other->salt != sequence.salt) continue;
+    const std::int32_t length = common_prefix(other->tokens, sequence.tokens, limit);
+    if (other->id >= 0 && std::min(length, other->done) > match.length) {
+      match.id = other->id;
+      match.length = std::min(length, other->done);
+      match.cached = false;
+    }
+    // Only one that makes progress itself can be waited for: two that wait for each other would wait for ever.
+    if (other->id >= 0 && other->donor == nullptr && length > match.goal && length > other->done) {
+      match.goal = length;
+      match.donor = other.get();
+    }
+  }
+  if (match.goal < match.length + kWaitGain) match.donor = nullptr;
+  return match;
+}
+
+bool Scheduler::fits(const Sequence& sequence, const Match& match) const {
+  if (running_.empty()) return true;  // the submitter has checked that it fits alone
+  std::int32_t promised = 0;
+  for (const auto& other : running_) promised += other->remaining();
+  const std::int32_t reclaimable = ledger_.reclaimable() - (match.cached ? match.length : 0);
+  const std::int32_t shared = std::max(match.length, match.donor != nullptr ? match.goal : 0);
+  return sequence.size() - shared + kAnswerReserve <= ledger_.free() + reclaimable - promised;
+}
+
+void Scheduler::admit() {
+  wake_blocked();
+  while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.parallel) {
+    const Match match = find_prefix(*waiting_.front());
+    if (!fits(*waiting_.front(), match)) return;  // first in line keeps its place: nobody overtakes it for ever
+    running_.push_back(waiting_.pop_front());
+    Sequence& sequence = *running_.back();
+    if (match.donor != nullptr) {
+      sequence.donor = match.donor;
+      sequence.donor_goal = match.goal;
+    } else {
+      start(sequence, match);
+    }
+  }
+}
+
+void Scheduler::start(Sequence& sequence, const Match& match) {
+  if (match.cached) {
+    // Touch first: taking an id may evict, and must not evict the prefix that is about to be shared.
+    for (Cached& entry : cached_) {
+      if (entry.id == match.id) entry.used = ++tick_;
+    }
+  }
+  sequence.id = take_id();
+  sequence.done = 0;
+  sequence.donor = nullptr;
+  if (match.length <= 0) return;
+  kv_.copy(match.id, sequence.id, match.length);
+  ledger_.fork(match.id, sequence.id, match.length);
+  sequence.done = match.length;
+  if (sequence.size() == sequence.prompt) sequence.reused = match.length;
+  // A prefix wholly contained in a running conversation serves nobody else better than that one does.
+  cached_.remove_if([&](const Cached& entry) {
+    if (!match.cached || entry.id != match.id || static_cast<std::int32_t>(entry.tokens.size()) > match.length) return false;
+    ledger_.release(entry.id);
+    kv_.remove(entry.id);
+    free_ids_.push_back(entry.id);
+    return true;
+  });
+}
+
+void Scheduler::wake_blocked() {
+  for (const auto& sequence : running_) {
+    if (sequence->donor == nullptr) continue;
+    const bool here = std::ranges::any_of(running_, [&](const auto& other) { return other.get() == sequence->donor; });
+    if (here && sequence->donor->done < sequence->donor_goal && sequence->donor->remaining() > 0) continue;
+    sequence->donor = nullptr;
+    const Match match = find_prefix(*sequence);
+    if (match.donor != nullptr) {
+      sequence->donor = match.donor;
+      sequence->donor_goal = match.goal;
+    } else {
+      start(*sequence, match);
+    }
+  }
+}
+
+std::vector<Scheduler::Slice> Scheduler::plan(std::int32_t budget) {
+  while (true) {
+    wake_blocked();
+    std::vector<StepWork> work;
+    std::int32_t outputs = limits_.outputs;
+    for (const auto& s : running_) {
+      if (s->id >= 0) --outputs;  // at most one row each, below; what is left may go to prompts that want all rows
+    }
+    for (const auto& s : running_) {
+      const bool ready = s->donor == nullptr && s->id >= 0;
+      work.push_back({.remaining = ready ? s->remaining() : 0,
+                      .generating = s->generating(),
+                      .skipped = s->skipped,
+                      .slice_max = s->all_outputs && s->size() == s->prompt ? std::max(1, outputs + 1) : 0});
+      if (s->all_outputs) outputs = 0;
+    }
+    std::vector<Slice> slices;
+    std::vector<Sequence*> order;
+    for (const auto& s : running_) order.push_back(s.get());
+    const std::uint64_t preempted_before = preemptions_;
+    for (const StepSlice& slice : plan_step(work, budget)) {
+      Sequence& sequence = *order[slice.index];
+      if (sequence.id < 0) continue;  // gave way to an earlier slice of this step
+      std::int32_t count = slice.count;
+      if (!sequence.generating()) count = std::min(count, ledger_.free() + ledger_.reclaimable());
+      if (count > 0 && reserve(sequence, count)) slices.push_back({&sequence, count});
+    }
+    if (preemptions_ != preempted_before) {
+      std::erase_if(slices, [](const Slice& slice) { return slice.sequence->id < 0; });
+    }
+    for (const auto& s : running_) ++s->skipped;
+    for (const Slice& slice : slices) slice.sequence->skipped = 0;
+    const bool stuck = slices.empty() && std::ranges::any_of(running_, [](const auto& s) { return s->id >= 0; });
+    if (!stuck || !preempt_one()) return slices;
+  }
+}
+
+bool Scheduler::reserve(Sequence& sequence, std::int32_t count) {
+  while (!ledger_.extend(sequence.id, count)) {
+    if (reclaim(count)) continue;
+    if (!sequence.generating()) return false;
+    const std::size_t index = victim(&sequence);
+    if (index == running_.size()) return false;
+    preempt(index);
+  }
+  return true;
+}
+
+void Scheduler::commit(const Slice& slice) {
+  slice.sequence->done += slice.count;
+  charge(*slice.sequence, slice.count);
+}
+
+void Scheduler::roll_back(const Slice& slice) { ledger_.truncate(slice.sequence->id, slice.sequence->done); }
+
+bool Scheduler::reclaim(std::int32_t cells) {
+  while (ledger_.free() < cells && !cached_.empty()) evict_oldest();
+  return ledger_.free() >= cells;
+}
+
+void Scheduler::evict_oldest() {
+  const auto oldest = std::ranges::min_element(cached_, {}, &Cached::used);
+  ledger_.release(oldest->id);
+  kv_.remove(oldest->id);
+  free_ids_.push_back(oldest->id);
+  cached_.erase(oldest);
+}
+
+std::int32_t Scheduler::take_id() {
+  if (free_ids_.empty()) evict_oldest();  // more ids than running sequences: some cached one holds an id
+  const std::int32_t id = free_ids_.back();
+  free_ids_.pop_back();
+  return id;
+}
+
+void Scheduler::release(Sequence& sequence) {
+  if (sequence.id < 0) return;
+  ledger_.release(sequence.id);
+  kv_.remove(sequence.id);
+  free_ids_.push_back(sequence.id);
+  sequence.id = -1;
+  sequence.done = 0;
+}
+
+std::unique_ptr<Sequence> Scheduler::take_running(const Sequence& sequence) {
+  const auto it = std::ranges::find_if(running_, [&](const auto& s) { return s.get() == &sequence; });
+  HEARTH_CHECK(it != running_.end());
+  std::unique_ptr<Sequence> taken = std::move(*it);
+  running_.erase(it);
+  return taken;
+}
+
+std::unique_ptr<Sequence> Scheduler::finish(Sequence& sequence) {
+  std::unique_ptr<Sequence> ended = take_running(sequence);
+  if (!limits_.share_prefixes || !ended->share || ended->done == 0) {
+    release(*ended);
+    return ended;
+  }
+  ledger_.truncate(ended->id, ended->done);
+  std::vector<inference::TokenId> kept{ended->tokens.begin(), ended->tokens.begin() + ended->done};
+  cached_.remove_if([&](const Cached& entry) {  // a shorter version of the same conversation
+    const bool contained = entry.salt == ended->salt && entry.tokens.size() <= kept.size() &&
+                           std::equal(entry.tokens.begin(), entry.tokens.end(), kept.begin());
+    if (!contained) return false;
+    ledger_.release(entry.id);
+    kv_.remove(entry.id);
+    free_ids_.push_back(entry.id);
+    return true;
+  });
+  ledger_.set_cached(ended->id, true);
+  cached_.push_back({.id = ended->id, .tokens = std::move(kept), .salt = ended->salt, .used = ++tick_});
+  ended->id = -1;
+  return ended;
+}
+
+std::vector<std::unique_ptr<Sequence>> Scheduler::remove_if(const std::function<bool(Sequence&)>& predicate) {
+  std::vector<std::unique_ptr<Sequence>> removed;
+  waiting_.remove_if([&](std::unique_ptr<Sequence>& sequence) {
+    if (!predicate(*sequence)) return false;
+    removed.push_back(std::move(sequence));
+    return true;
+  });
+  for (std::size_t i = 0; i < running_.size();) {
+    if (predicate(*running_[i])) {
+      release(*running_[i]);
+      removed.push_back(take_running(*running_[i]));
+    } else {
+      ++i;
+    }
+  }
+  return removed;
+}
+
+std::size_t Scheduler::victim(const Sequence* spared) const {
+  std::size_t chosen = running_.size();
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    const Sequence& s = *running_[i];
+    if (&s == spared || s.id < 0) continue;
+    if (chosen == running_.size() || s.priority < running_[chosen]->priority ||
+        (s.priority == running_[chosen]->priority && s.arrival > running_[chosen]->arrival)) {
+      chosen = i;
+    }
+  }
+  return chosen;
+}
+
+void Scheduler::preempt(std::size_t index) {
+  release(*running_[index]);
+  ++preemptions_;
+  std::unique_ptr<Sequence> sequence = take_running(*running_[index]);
+  const std::string principal = sequence->principal;
+  waiting_.push_front(principal, std::move(sequence));
+}
+
+bool Scheduler::preempt_one() {
+  if (running_.size() < 2) return false;
+  const std::size_t index = victim(nullptr);
+  if (index == running_.size()) return false;
+  preempt(index);
+  return true;
+}
+
+void Scheduler::drop_cached() {
+  while (!cached_.empty()) evict_oldest();
+}
+
+}  // namespace hearth::engine

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "answer.hpp"
+#include "hearth/inference/request.hpp"
+
+namespace hearth::engine {
+
+/// One choice of one request on its way through the scheduler. `tokens` holds the prompt and what was generated since;
+/// the first `done` of them stand in the KV cache under sequence id `id`. A preempted sequence simply has done == 0
+/// again and its tokens are computed anew: there is no other state to restore.
+struct Sequence {
+  std::vector<inference::TokenId> tokens;
+  std::int32_t prompt = 0;  // how many of them were given
+  std::int32_t done = 0;
+  std::int32_t id = -1;     // -1: holds nothing in the cache
+  std::int32_t reused = 0;  // prompt tokens taken over from another sequence
+
+  std::string principal;
+  std::int32_t priority = 0;
+  std::string salt;            // prefixes are shared between equal salts only
+  bool share = true;           // may take and leave prefixes
+  bool all_outputs = false;    // wants logits of every prompt token
+  std::uint64_t arrival = 0;   // set by the scheduler; larger is younger
+  std::int32_t skipped = 0;    // steps without a slice
+
+  const Sequence* donor = nullptr;  // waits until this running sequence has computed `donor_goal` tokens
+  std::int32_t donor_goal = 0;
+
+  std::unique_ptr<Answer> answer;  // what the client sees; the scheduler does not look inside
+
+  std::int32_t size() const noexcept { return static_cast<std::int32_t>(tokens.size()); }
+  std::int32_t remaining() const noexcept { return size() - done; }
+  bool generating() const noexcept { return size() > prompt && remaining() == 1; }
+};
+
+}  // namespace hearth::engine

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The model thread's side of Worker; what other threads call is in instance.cpp.
+#include "worker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "hearth/async/task_group.hpp"
+#include "hearth/base/log.hpp"
+
+namespace hearth::engine {
+
+void Worker::copy(std::int32_t from, std::int32_t to, std::int32_t length) {
+  llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, length);
+}
+
+void Worker::remove(std::int32_t id) { llama_memory_seq_rm(llama_get_memory(context_.get()), id, -1, -1); }
+
+void Worker::run() {
+  async::set_thread_name("model");
+  while (take_commands()) {
+    drop_ended();
+    scheduler_.admit();
+    for (const auto& sequence : scheduler_.running()) sequence->answer->admitted(Clock::now());
+    run_step();
+    run_embedding();
+    publish();
+  }
+  fail_everything({.code = ErrorCode::unavailable, .message = "the model is being unloaded; try again", .param = {}, .retry_after = std::chrono::seconds{1}});
+}
+
+bool Worker::take_commands() {
+  std::unique_lock lock{mutex_};
+  wake_.wait(lock, [&] { return stopping_ || !commands_.empty() || !scheduler_.idle() || !embeds_.empty(); });
+  if (stopping_) return false;
+  std::deque<Command> commands = std::exchange(commands_, {});
+  lock.unlock();
+  for (Command& command : commands) {
+    if (auto* submit = std::get_if<Submit>(&command)) {
+      for (auto& choice : submit->choices) scheduler_.enqueue(std::move(choice));
+    } else if (auto* embed = std::get_if<Embed>(&command)) {
+      embeds_.push_back(std::move(*embed));
+    } else {
+      scheduler_.drop_cached();
+    }
+  }
+  return true;
+}
+
+void Worker::drop_ended() {
+  const Clock::time_point now = Clock::now();
+  const auto ended = scheduler_.remove_if([&](Sequence& sequence) {
+    const Answer& answer = *sequence.answer;
+    return answer.cancelled() || answer.request().deadline.passed(now) || answer.request().events->closed();
+  });
+  for (const auto& sequence : ended) {
+    Answer& answer = *sequence->answer;
+    if (answer.cancelled()) {
+      observer_->ended(Observer::Outcome::cancelled, {.prompt_tokens = sequence->prompt, .cached_tokens = sequence->reused,
+                                                      .completion_tokens = answer.generated()});
+    } else {
+      answer.fail_request({.code = ErrorCode::deadline_exceeded, .message = "the deadline passed before the answer was complete", .param = {}, .retry_after = {}});
+    }
+    --open_;
+  }
+}
+
+void Worker::run_step() {
+  const auto generating = static_cast<std::int32_t>(
+      std::ranges::count_if(scheduler_.running(), [](const auto& s) { return s->generating(); }));
+  const std::vector<Scheduler::Slice> slices = scheduler_.plan(budget_.tokens(generating));
+  if (slices.empty()) return;
+  const Clock::time_point before = Clock::now();
+  if (!decode(slices)) return;
+  const Clock::time_point after = Clock::now();
+  std::int32_t tokens = 0;
+  for (const Scheduler::Slice& slice : slices) {
+    scheduler_.commit(slice);
+    tokens += slice.count;
+  }
+  budget_.observe(tokens, after - before);
+  observer_->step(tokens, after - before);
+  after_decode(slices, after);
+}
+
+bool Worker::decode(const std::vector<Scheduler::Slice>& slices) {
+  batch_.n_tokens = 0;
+  for (const auto& [sequence, count] : slices) {
+    for (std::int32_t i = 0; i < count; ++i) {
+      const std::int32_t n = batch_.n_tokens++;
+      const std::int32_t position = sequence->done + i;
+      batch_.token[n] = sequence->tokens[position];
+      batch_.pos[n] = position;
+      batch_.n_seq_id[n] = 1;
+      batch_.seq_id[n][0] = sequence->id;
+      const bool last = position + 1 == sequence->size();
+      batch_.logits[n] = static_cast<std::int8_t>(last || (sequence->all_outputs && position + 1 < sequence->prompt));
+    }
+  }
+  int rc = -100;
+  std::string reason;
+  try {
+    rc = llama_decode(context_.get(), batch_);
+  } catch (const std::exception& e) {
+    reason = e.what();
+  }
+  if (rc == 0) return true;
+  for (const Scheduler::Slice& slice : slices) scheduler_.roll_back(slice);
+  if (rc == 1) {
+    // The ledger promised cells and the library found none: make room and try again rather than fail anyone.
+    log::warn("decode found no cells", {{"used", scheduler_.cells_used()}, {"cached", scheduler_.cells_cached()}});
+    scheduler_.drop_cached();
+    if (scheduler_.preempt_one()) return false;
+  }
+  log::error("decode failed", {{"code", rc}, {"reason", reason}, {"tokens", batch_.n_tokens}});
+  fail_everything({.code = ErrorCode::internal, .message = fmt::format("the engine failed to compute (code {})", rc), .param = {}, .retry_after = {}});
+  llama_memory_clear(llama_get_memory(context_.get()), true);
+  return false;
+}
+
+void Worker::after_decode(const std::vector<Scheduler::Slice>& slices, Clock::time_point now) {
+  std::int32_t row = 0;  // of the slice's first token in the batch
+  for (const Scheduler::Slice& slice : slices) {
+    Sequence& sequence = *slice.sequence;
+    const std::int32_t last = row + slice.count - 1;
+    if (sequence.all_outputs) report_prompt_logprobs(slice, row);
+    if (sequence.remaining() == 0) sample_next(sequence, last, now);
+    row += slice.count;
+  }
+}
+
+void Worker::report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row) {
+  Sequence& sequence = *slice.sequence;
+  const std::int32_t first = sequence.done - slice.count;
+  for (std::int32_t i = 0; i < slice.count; ++i) {
+    const std::int32_t target = first + i + 1;  // the row after position p predicts token p + 1
+    if (target >= sequence.prompt) break;
+    sequence.answer->add_prompt_logprob(logprob_of(*model_, llama_get_logits_ith(context_.get(), row + i),
+                                                   model_->facts().vocabulary_size, sequence.tokens[target],
+                                                   sequence.answer->options().logprobs.value_or(0)));
+  }
+}
+
+void Worker::sample_next(Sequence& sequence, std::int32_t row, Clock::time_point now) {
+  Answer& answer = *sequence.answer;
+  if (answer.cancelled()) return;  // dropped at the next step
+  answer.prompt_done(sequence.prompt, sequence.reused, now);
+  if (answer.options().max_tokens == 0) {
+    answer.finish(inference::FinishReason::length, {}, now);
+    return end(sequence);
+  }
+  const Result<TokenId> token = answer.sampler().sample(context_.get(), row);
+  if (!token) {
+    answer.fail_request(token.error());
+    return;  // dropped at the next step, with the request's other choices
+  }
+  std::optional<inference::TokenLogprob> logprob;
+  if (answer.wants_logits()) {
+    logprob = logprob_of(*model_, llama_get_logits_ith(context_.get(), row), model_->facts().vocabulary_size, *token,
+                         *answer.options().logprobs);
+  }
+  sequence.tokens.push_back(*token);
+  const bool full = sequence.size() >= options_.context;
+  if (answer.add_token(*token, std::move(logprob), full, now)) end(sequence);
+}
+
+void Worker::end(Sequence& sequence) {
+  const auto ended = scheduler_.finish(sequence);
+  const double seconds = std::chrono::duration<double>(Clock::now() - ended->answer->request().submitted).count();
+  seconds_per_answer_ = 0.9 * seconds_per_answer_ + 0.1 * seconds;
+  --open_;
+}
+
+void Worker::run_embedding() {
+  if (embeds_.empty()) return;
+  Embed& embed = embeds_.front();
+  if (embed.reply->closed()) {
+    embeds_.pop_front();
+    --open_;
+    return;
+  }
+  Result<std::size_t> next = embed.next;
+  try {
+    if (embed.next == 0) {
+      if (const Result<> ready = embedder_.prepare(embed.job); !ready) next = fail(ready.error());
+    }
+    if (next) next = embedder_.run_batch(embed.job, embed.next, embed.vectors);
+  } catch (const std::exception& e) {
+    next = fail(ErrorCode::internal, fmt::format("the library failed to embed: {}", e.what()));
+  }
+  if (next && *next < embed.job.inputs.size()) {
+    embed.next = *next;  // the streams get their step before the next batch
+    return;
+  }
+  embed.reply->push(next ? EmbedResult{std::move(embed.vectors)} : EmbedResult{fail(next.error())});
+  embeds_.pop_front();
+  --open_;
+}
+
+void Worker::fail_everything(const Error& error) {
+  for (const auto& sequence : scheduler_.remove_if([](Sequence&) { return true; })) {
+    sequence->answer->fail_request(error);
+    --open_;
+  }
+  scheduler_.drop_cached();
+  for (Embed& embed : embeds_) {
+    embed.reply->push(EmbedResult{fail(error)});
+    --open_;
+  }
+  embeds_.clear();
+}
+
+void Worker::publish() {
+  InstanceStatus status;
+  status.context = options_.context;
+  status.parallel = options_.parallel;
+  status.cells = options_.cells;
+  status.cells_used = scheduler_.cells_used();
+  status.cells_cached = scheduler_.cells_cached();
+  status.queued = static_cast<std::int32_t>(scheduler_.waiting());
+  status.preemptions = scheduler_.preemptions();
+  for (const auto& s : scheduler_.running()) {
+    status.running.push_back({.prompt_tokens = s->prompt, .done_tokens = std::min(s->done, s->prompt),
+                              .reused_tokens = s->reused, .generated_tokens = s->answer->generated()});
+  }
+  if (status.preemptions != preemptions_seen_) observer_->preempted(status.preemptions - preemptions_seen_);
+  preemptions_seen_ = status.preemptions;
+  const std::lock_guard lock{mutex_};
+  status_ = std::move(status);
+}
+
+}  // namespace hearth::engine

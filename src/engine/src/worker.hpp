@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <variant>
+
+#include "context.hpp"
+#include "embedder.hpp"
+#include "hearth/engine/instance.hpp"
+#include "scheduler.hpp"
+
+namespace hearth::engine {
+
+/// The model thread. Other threads put commands into a mailbox; everything else here belongs to the thread alone.
+class Worker final : public Instance, private KvCache {
+ public:
+  Worker(std::shared_ptr<Model> model, LoadOptions options, std::shared_ptr<Observer> observer, ContextPtr context,
+         ThreadPoolPtr threads);
+  ~Worker() override;
+
+  const Model& model() const noexcept override { return *model_; }
+  std::int32_t context() const noexcept override { return options_.context; }
+  std::uint64_t bytes() const noexcept override { return bytes_; }
+  std::uint64_t device_bytes() const noexcept override { return device_bytes_; }
+  Result<std::unique_ptr<Generation>> submit(GenerateRequest request, asio::any_io_executor executor) override;
+  Task<Result<std::vector<std::vector<float>>>> async_embed(EmbedJob job) override;
+  InstanceStatus status() const override;
+  bool busy() const override { return open_ > 0; }
+  void drop_cached_prefixes() override { post(DropCached{}); }
+  void refuse_prompts_over(std::int32_t tokens) override { prompt_limit_ = tokens; }
+
+ private:
+  using EmbedResult = Result<std::vector<std::vector<float>>>;
+  struct Submit {
+    std::vector<std::unique_ptr<Sequence>> choices;
+  };
+  struct Embed {
+    EmbedJob job;
+    std::shared_ptr<async::Mailbox<EmbedResult>> reply;
+    std::size_t next = 0;
+    std::vector<std::vector<float>> vectors;
+  };
+  struct DropCached {};
+  using Command = std::variant<Submit, Embed, DropCached>;
+
+  Result<> check(const GenerateRequest& request) const;
+  Result<std::unique_ptr<Sequence>> make_sequence(const GenerateRequest& request, std::int32_t choice,
+                                                  const std::shared_ptr<RequestState>& state, std::uint32_t seed);
+  void post(Command command);
+
+  // The thread.
+  void run();
+  bool take_commands();
+  void drop_ended();
+  void run_step();
+  bool decode(const std::vector<Scheduler::Slice>& slices);
+  void after_decode(const std::vector<Scheduler::Slice>& slices, Clock::time_point now);
+  void report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row);
+  void sample_next(Sequence& sequence, std::int32_t row, Clock::time_point now);
+  void end(Sequence& sequence);
+  void run_embedding();
+  void fail_everything(const Error& error);
+  void publish();
+
+  void copy(std::int32_t from, std::int32_t to, std::int32_t length) override;
+  void remove(std::int32_t id) override;
+
+  std::shared_ptr<Model> model_;
+  LoadOptions options_;
+  std::shared_ptr<Observer> observer_;
+  ThreadPoolPtr threads_;
+  ContextPtr context_;
+  llama_batch batch_;
+  Scheduler scheduler_;
+  StepBudget budget_;
+  Embedder embedder_;
+  std::deque<Embed> embeds_;
+  std::uint64_t preemptions_seen_ = 0;
+
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> device_bytes_{0};
+  std::atomic<std::int32_t> open_{0};    // choices and embeddings submitted and not ended
+  std::atomic<std::int32_t> prompt_limit_{0};
+  std::atomic<double> seconds_per_answer_{1};
+
+  mutable std::mutex mutex_;  // guards what follows; order: alone (docs/LOCKS.md)
+  std::condition_variable wake_;
+  std::deque<Command> commands_;
+  bool stopping_ = false;
+  InstanceStatus status_;
+  std::thread thread_;
+};
+
+}  // namespace hearth::engine

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/engine/instance.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+
+#include "hearth/engine/estimate.hpp"
+
+namespace hearth::engine {
+namespace {
+
+std::filesystem::path shared_model(const char* name) {
+  const char* shared = std::getenv("HEARTH_SHARED");
+  const auto path = std::filesystem::path{shared != nullptr ? shared : ""} / "models" / name;
+  return std::filesystem::exists(path) ? path : std::filesystem::path{};
+}
+
+struct Outcome {
+  std::string text;
+  std::vector<TokenId> tokens;
+  std::vector<inference::TokenLogprob> logprobs;
+  std::optional<inference::Finished> finished;
+  std::optional<inference::PromptDone> prompt;
+  std::optional<Error> error;
+};
+
+Task<> collect(std::unique_ptr<Generation> generation, std::vector<Outcome>& out) {
+  while (auto event = co_await generation->async_next()) {
+    if (static_cast<std::size_t>(event->choice) >= out.size()) out.resize(event->choice + 1);
+    Outcome& o = out[event->choice];
+    if (auto* text = std::get_if<inference::TextDelta>(&event->body)) {
+      o.text += text->text;
+      o.tokens.insert(o.tokens.end(), text->tokens.begin(), text->tokens.end());
+      for (auto& l : text->logprobs) o.logprobs.push_back(std::move(l));
+    } else if (auto* done = std::get_if<inference::Finished>(&event->body)) {
+      o.finished = std::move(*done);
+    } else if (auto* prompt = std::get_if<inference::PromptDone>(&event->body)) {
+      o.prompt = std::move(*prompt);
+    } else if (auto* failed = std::get_if<inference::Failed>(&event->body)) {
+      o.error = std::move(failed->error);
+    }
+  }
+}
+
+class Stories : public ::testing::Test {
+ protected:
+  void load(LoadOptions options, const char* name = "stories656k.gguf") {
+    const auto path = shared_model(name);
+    if (path.empty()) GTEST_SKIP() << "../shared/models is not here";
+    options.weights = {path};
+    options.threads = 2;
+    auto model = Model::load(options);
+    ASSERT_TRUE(model) << model.error().message;
+    auto started = Instance::start(*model, options, nullptr);
+    ASSERT_TRUE(started) << started.error().message;
+    instance = std::move(*started);
+  }
+
+  GenerateRequest request(const std::string& text, int max_tokens) {
+    GenerateRequest r;
+    r.prompt = instance->model().tokenize(text, true, true).value();
+    r.generation.max_tokens = max_tokens;
+    r.generation.sampling.temperature = 0;
+    r.principal = "test";
+    return r;
+  }
+
+  /// Runs all at once and returns the outcomes, [request][choice].
+  std::vector<std::vector<Outcome>> run(std::vector<GenerateRequest> requests) {
+    asio::io_context io;
+    std::vector<std::vector<Outcome>> out(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      auto generation = instance->submit(std::move(requests[i]), io.get_executor());
+      if (!generation) {
+        out[i].push_back({});
+        out[i][0].error = generation.error();
+        continue;
+      }
+      asio::co_spawn(io, collect(std::move(*generation), out[i]), asio::detached);
+    }
+    io.run();
+    return out;
+  }
+  Outcome run_one(GenerateRequest r) {
+    std::vector<GenerateRequest> requests;
+    requests.push_back(std::move(r));
+    return run(std::move(requests))[0][0];
+  }
+
+  std::unique_ptr<Instance> instance;
+};
+
+TEST_F(Stories, GreedyAnswerIsAStoryAndStable) {
+  load({});
+  if (IsSkipped()) return;
+  const Outcome first = run_one(request("Once upon a time", 40));
+  ASSERT_TRUE(first.finished);
+  EXPECT_EQ(first.finished->reason, inference::FinishReason::length);
+  EXPECT_EQ(first.finished->usage.completion_tokens, 40);
+  EXPECT_TRUE(first.text.starts_with(", a little girl named Lily lived in a small house")) << first.text;
+  EXPECT_EQ(run_one(request("Once upon a time", 40)).text, first.text);
+}
+
+TEST_F(Stories, ABatchGivesEachTheAnswerItGetsAlone) {
+  load({.context = 512, .parallel = 8});
+  if (IsSkipped()) return;
+  const std::vector<std::string> prompts{"Once upon a time", "The dog", "One day, Lily", "A big bear was"};
+  std::vector<std::string> alone;
+  for (const auto& p : prompts) {
+    GenerateRequest r = request(p, 30);
+    r.generation.cache_prompt = false;
+    alone.push_back(run_one(std::move(r)).text);
+  }
+  std::vector<GenerateRequest> together;
+  for (const auto& p : prompts) together.push_back(request(p, 30));
+  const auto outcomes = run(std::move(together));
+  for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(outcomes[i][0].text, alone[i]) << prompts[i];
+}
+
+TEST_F(Stories, SeedDecidesTheSampledAnswer) {
+  load({});
+  if (IsSkipped()) return;
+  const auto sampled = [&](std::uint32_t seed) {
+    GenerateRequest r = request("Once upon a time", 30);
+    r.generation.sampling.temperature = 1.0F;
+    r.generation.sampling.seed = seed;
+    return run_one(std::move(r)).text;
+  };
+  EXPECT_EQ(sampled(42), sampled(42));
+  EXPECT_NE(sampled(42), sampled(43));
+}
+
+TEST_F(Stories, ChoicesShareThePromptAndDiffer) {
+  load({});
+  if (IsSkipped()) return;
+  GenerateRequest r = request("Once upon a time there was a little girl", 20);
+  r.generation.n = 3;
+  r.generation.sampling.temperature = 1.5F;
+  r.generation.sampling.seed = 1;
+  std::vector<GenerateRequest> requests;
+  requests.push_back(std::move(r));
+  const auto choices = run(std::move(requests))[0];
+  ASSERT_EQ(choices.size(), 3U);
+  for (const Outcome& c : choices) EXPECT_EQ(c.finished->usage.completion_tokens, 20);
+  EXPECT_NE(choices[0].text, choices[1].text);
+}
+
+TEST_F(Stories, ARepeatedPromptComesFromTheCacheAndSaysSo) {
+  load({});
+  if (IsSkipped()) return;
+  const Outcome cold = run_one(request("Once upon a time there was a little girl named Lily.", 10));
+  const Outcome warm = run_one(request("Once upon a time there was a little girl named Lily.", 10));
+  EXPECT_EQ(cold.finished->usage.cached_tokens, 0);
+  EXPECT_EQ(warm.finished->usage.cached_tokens, warm.finished->usage.prompt_tokens - 1);
+  EXPECT_EQ(warm.text, cold.text);
+}
+
+TEST_F(Stories, StopStringEndsTheAnswerAndIsNotPartOfIt) {
+  load({});
+  if (IsSkipped()) return;
+  GenerateRequest r = request("Once upon a time", 100);
+  r.generation.stop = {"named Li"};
+  const Outcome o = run_one(std::move(r));
+  EXPECT_EQ(o.finished->reason, inference::FinishReason::stop_sequence);
+  EXPECT_EQ(o.finished->stop_sequence, "named Li");
+  EXPECT_EQ(o.text, ", a little girl ");
+}
+
+TEST_F(Stories, LogprobsAreNormalisedAndSorted) {
+  load({});
+  if (IsSkipped()) return;
+  GenerateRequest r = request("Once upon a time", 5);
+  r.generation.logprobs = 5;
+  const Outcome o = run_one(std::move(r));
+  ASSERT_EQ(o.logprobs.size(), 5U);
+  for (const auto& l : o.logprobs) {
+    ASSERT_EQ(l.top.size(), 5U);
+    EXPECT_EQ(l.top[0].id, l.id) << "greedy takes the most likely";
+    double sum = 0;
+    for (std::size_t i = 0; i < 5; ++i) {
+      sum += std::exp(l.top[i].logprob);
+      if (i > 0) {
+        EXPECT_GE(l.top[i - 1].logprob, l.top[i].logprob);
+      }
+    }
+    EXPECT_LE(sum, 1.0001);
+  }
+  EXPECT_LT(o.finished->mean_logprob, 0);
+}
+
+TEST_F(Stories, PromptLogprobsCoverEveryTokenButTheFirst) {
+  load({.context = 512, .parallel = 2, .batch = 16});
+  if (IsSkipped()) return;
+  GenerateRequest r = request("Once upon a time there was a little girl named Lily. She liked to play with her dog in the big park "
+                              "near the house and the dog was very happy to see her play every day. One day the dog saw a big "
+                              "cat and the cat saw the dog and they ran and ran and ran until the sun was down.", 0);
+  const std::size_t n = r.prompt.size();
+  ASSERT_GT(n, 40U) << "longer than one step's rows";
+  r.prompt_logprobs = true;
+  r.generation.logprobs = 1;
+  const Outcome o = run_one(std::move(r));
+  ASSERT_TRUE(o.prompt);
+  EXPECT_EQ(o.prompt->prompt_logprobs.size(), n - 1);
+  EXPECT_EQ(o.finished->usage.completion_tokens, 0);
+}
+
+TEST_F(Stories, LongRequestsTakeTurnsInASmallCacheAndAllComplete) {
+  load({.context = 256, .parallel = 8, .cells = 512});
+  if (IsSkipped()) return;
+  std::vector<GenerateRequest> requests;
+  for (int i = 0; i < 8; ++i) {
+    GenerateRequest r = request("Story " + std::to_string(i) + ": Once upon a time", 200);
+    r.generation.sampling.ignore_eos = true;
+    requests.push_back(std::move(r));
+  }
+  for (const auto& outcome : run(std::move(requests))) {
+    ASSERT_TRUE(outcome[0].finished) << (outcome[0].error ? outcome[0].error->message : "no end");
+    EXPECT_EQ(outcome[0].finished->usage.completion_tokens, 200);
+  }
+  EXPECT_GT(instance->status().preemptions, 0U);
+}
+
+TEST_F(Stories, WhatCannotFitIsRefusedWithTheNumbers) {
+  load({.context = 64, .parallel = 1});
+  if (IsSkipped()) return;
+  GenerateRequest r = request("x", 1);
+  r.prompt.assign(100, r.prompt[0]);
+  const Outcome o = run_one(std::move(r));
+  ASSERT_TRUE(o.error);
+  EXPECT_EQ(o.error->code, ErrorCode::context_too_long);
+  EXPECT_NE(o.error->message.find("100"), std::string::npos);
+  EXPECT_NE(o.error->message.find("64"), std::string::npos);
+}
+
+TEST_F(Stories, AFullQueueIsRefusedWithATimeToComeBack) {
+  load({.context = 512, .parallel = 1, .max_queue = 2});
+  if (IsSkipped()) return;
+  std::vector<GenerateRequest> requests;
+  for (int i = 0; i < 8; ++i) {
+    requests.push_back(request("Once upon a time", 200));
+    requests.back().generation.sampling.ignore_eos = true;
+  }
+  int refused = 0;
+  for (const auto& outcome : run(std::move(requests))) {
+    if (!outcome[0].error) continue;
+    EXPECT_EQ(outcome[0].error->code, ErrorCode::rate_limited);
+    EXPECT_TRUE(outcome[0].error->retry_after);
+    ++refused;
+  }
+  EXPECT_EQ(refused, 5);
+}
+
+TEST_F(Stories, ACancelledRequestLeavesItsPlaceToTheNext) {
+  load({.context = 512, .parallel = 1});
+  if (IsSkipped()) return;
+  asio::io_context io;
+  GenerateRequest endless = request("Once upon a time", 400);
+  endless.generation.sampling.ignore_eos = true;
+  auto generation = instance->submit(std::move(endless), io.get_executor());
+  ASSERT_TRUE(generation);
+  generation->reset();
+  EXPECT_TRUE(run_one(request("The dog", 5)).finished);
+}
+
+TEST_F(Stories, TextTheVocabularyLacksNamesTheCharacter) {
+  load({});
+  if (IsSkipped()) return;
+  const auto tokens = instance->model().tokenize("brace { here", true, true);
+  ASSERT_FALSE(tokens);
+  EXPECT_EQ(tokens.error().code, ErrorCode::invalid_request);
+  EXPECT_NE(tokens.error().message.find("\"{\""), std::string::npos) << tokens.error().message;
+}
+
+TEST_F(Stories, AGrammarHoldsAndAnImpossibleOneIsAnError) {
+  load({});
+  if (IsSkipped()) return;
+  GenerateRequest r = request("Once upon a time", 20);
+  r.grammar.gbnf = "root ::= \" the\" (\" cat\" | \" dog\")+ \".\"";
+  const Outcome held = run_one(std::move(r));
+  ASSERT_TRUE(held.finished) << (held.error ? held.error->message : "");
+  EXPECT_TRUE(held.text.starts_with(" the cat") || held.text.starts_with(" the dog")) << held.text;
+
+  GenerateRequest braces = request("Once upon a time", 20);
+  braces.grammar.gbnf = "root ::= \"{\"";
+  const Outcome impossible = run_one(std::move(braces));
+  ASSERT_TRUE(impossible.error) << impossible.text;
+  EXPECT_EQ(impossible.error->code, ErrorCode::invalid_request);
+}
+
+Task<> embed(Instance& instance, EmbedJob job, Result<std::vector<std::vector<float>>>& out) {
+  out = co_await instance.async_embed(std::move(job));
+}
+
+TEST_F(Stories, EmbedsBesideGeneratingFromTheSameWeights) {
+  load({});
+  if (IsSkipped()) return;
+  asio::io_context io;
+  EmbedJob job;
+  for (int i = 0; i < 20; ++i) job.inputs.push_back(instance->model().tokenize("The dog", true, true).value());
+  job.inputs.push_back(instance->model().tokenize("A little girl", true, true).value());
+  Result<std::vector<std::vector<float>>> vectors;
+  asio::co_spawn(io, embed(*instance, std::move(job), vectors), asio::detached);
+  std::vector<Outcome> story;
+  asio::co_spawn(io, collect(std::move(*instance->submit(request("Once", 20), io.get_executor())), story), asio::detached);
+  io.run();
+  ASSERT_TRUE(vectors) << vectors.error().message;
+  ASSERT_EQ(vectors->size(), 21U);
+  EXPECT_EQ(vectors->front().size(), static_cast<std::size_t>(instance->model().facts().embedding_size));
+  for (std::size_t d = 0; d < vectors->front().size(); ++d) EXPECT_NEAR((*vectors)[0][d], (*vectors)[19][d], 1e-3);
+  EXPECT_NE((*vectors)[0], (*vectors)[20]);
+  EXPECT_EQ(story[0].finished->usage.completion_tokens, 20);
+}
+
+TEST_F(Stories, EstimateMatchesWhatLoadingTakes) {
+  for (const char* name : {"stories656k.gguf", "tiny50k.gguf"}) {
+    LoadOptions options{.context = 512, .parallel = 4};
+    load(options, name);
+    if (IsSkipped()) return;
+    options.weights = {shared_model(name)};
+    const auto predicted = estimate(options);
+    ASSERT_TRUE(predicted) << predicted.error().message;
+    const auto real = static_cast<double>(instance->bytes());
+    EXPECT_NEAR(static_cast<double>(predicted->total()), real, 0.05 * real) << name;
+  }
+}
+
+TEST(Load, AFileThatIsNoModelIsOneClearError) {
+  const auto path = std::filesystem::temp_directory_path() / "hearth_not_a_model.gguf";
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  std::fputs("not a model", file);
+  std::fclose(file);
+  const auto model = Model::load({.weights = {path}});
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::corrupt_data);
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace hearth::engine
