@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "error_render.hpp"
+
+#include <fmt/format.h>
+
+#include "hearth/api/api.hpp"
+#include "hearth/base/id.hpp"
+#include "json_write.hpp"
+
+namespace hearth::api {
+namespace {
+
+/// llama-server's own words for its codes (tools/server/server-common.cpp, format_error_response).
+std::string_view llama_server_type(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::context_too_long: return "exceed_context_size_error";
+    case ErrorCode::unavailable:
+    case ErrorCode::upstream_unavailable: return "unavailable_error";
+    case ErrorCode::unsupported: return "not_supported_error";
+    default: return traits(error.code).openai_type;
+  }
+}
+
+std::string openai_body(const Error& error) {
+  const ErrorTraits& about = traits(error.code);
+  std::string out = R"({"error":{"message":)";
+  append_json_string(out, error.message);
+  out += R"(,"type":)";
+  append_json_string(out, about.openai_type);
+  out += R"(,"param":)";
+  if (error.param.empty()) {
+    out += "null";
+  } else {
+    append_json_string(out, error.param);
+  }
+  out += R"(,"code":)";
+  append_json_string(out, about.name);
+  return out += "}}";
+}
+
+std::string anthropic_body(const Error& error, std::string_view request_id) {
+  std::string out = R"({"type":"error","error":{"type":)";
+  append_json_string(out, traits(error.code).anthropic_type);
+  out += R"(,"message":)";
+  append_json_string(out, error.message);
+  out += R"(},"request_id":)";
+  append_json_string(out, request_id);
+  return out += "}";
+}
+
+std::string ollama_body(const Error& error) {
+  std::string out = R"({"error":)";
+  append_json_string(out, error.message);
+  return out += "}";
+}
+
+std::string llama_server_body(const Error& error) {
+  std::string out = fmt::format(R"({{"error":{{"code":{},"message":)", traits(error.code).http_status);
+  append_json_string(out, error.message);
+  out += R"(,"type":)";
+  append_json_string(out, llama_server_type(error));
+  return out += "}}";
+}
+
+}  // namespace
+
+Family family_of_path(std::string_view path) noexcept {
+  if (path == "/api" || path.starts_with("/api/")) return Family::ollama;
+  if (path == "/v1/messages" || path.starts_with("/v1/messages/")) return Family::anthropic;
+  if (path == "/v1" || path.starts_with("/v1/")) return Family::openai;
+  return Family::llama_server;
+}
+
+std::string error_body(Family family, const Error& error, std::string_view request_id) {
+  switch (family) {
+    case Family::openai: return openai_body(error);
+    case Family::anthropic: return anthropic_body(error, request_id);
+    case Family::ollama: return ollama_body(error);
+    case Family::llama_server: return llama_server_body(error);
+  }
+  return openai_body(error);
+}
+
+int error_status(Family family, const Error& error) noexcept {
+  if (family == Family::ollama && error.code == ErrorCode::rate_limited) return 503;
+  return traits(error.code).http_status;
+}
+
+void add_error_headers(net::Headers& headers, const Error& error) {
+  if (error.retry_after) headers.add("Retry-After", fmt::format("{}", error.retry_after->count()));
+}
+
+std::pair<net::Headers, std::string> render_error(const Error& error, std::string_view path) {
+  const std::string id = random_id("req_");
+  net::Headers headers;
+  headers.add("Content-Type", "application/json");
+  headers.add("x-request-id", id);
+  add_error_headers(headers, error);
+  return {std::move(headers), error_body(family_of_path(path), error, id)};
+}
+
+}  // namespace hearth::api

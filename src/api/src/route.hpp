@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "error_render.hpp"
+#include "hearth/api/api.hpp"
+#include "json_reader.hpp"
+
+namespace hearth::api {
+
+class Call;
+
+/// Answers one call. An error before the answer began is rendered by the dispatcher in the route's family; an error
+/// after it means the client is gone or has been told already.
+using RouteHandler = Task<Result<>> (*)(Call& call);
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // at most one "{name}" (one segment, not empty) or "{name*}" (the rest, slashes and all)
+  Family family;
+  RouteHandler handler;
+};
+
+/// What `path` has in the place of the braces ("" for patterns without), or nullopt.
+std::optional<std::string_view> match_pattern(std::string_view pattern, std::string_view path) noexcept;
+
+/// The table entry for a request. HEAD is answered by the GET route unless it has one of its own.
+struct RouteMatch {
+  const Route* route = nullptr;
+  std::string_view argument;
+};
+Result<RouteMatch> find_route(std::span<const Route> table, std::string_view method, std::string_view path);
+/// "GET, HEAD, POST": of every route of this path; empty when there is none.
+std::string allowed_methods(std::span<const Route> table, std::string_view path);
+
+class ResponseStore;
+
+/// What all calls of one handler share.
+struct Shared {
+  explicit Shared(Services s);
+  ~Shared();
+  Services services;
+  std::unique_ptr<ResponseStore> responses;  // of /v1/responses
+};
+
+/// One request on its way through a handler. Lives in the dispatcher's frame; that connection's coroutine only.
+class Call {
+ public:
+  Call(std::shared_ptr<Shared> shared, const net::Request& request, net::Responder& responder, RouteMatch match,
+       Family family);
+
+  const net::Request& request() const noexcept { return request_; }
+  /// What stood in the place of the pattern's braces.
+  const std::string& argument() const noexcept { return argument_; }
+  provider::Local& engine() const noexcept { return shared_->services.engine; }
+  models::Store& store() const noexcept { return shared_->services.store; }
+  Shared& shared() const noexcept { return *shared_; }
+  const Limits& limits() const noexcept { return shared_->services.limits; }
+  Family family() const noexcept { return family_; }
+  const std::string& id() const noexcept { return record_.id; }  // "req_…"
+  RequestRecord& record() noexcept { return record_; }
+  Clock::time_point arrived() const noexcept { return arrived_; }
+
+  /// The body, parsed.
+  Result<JsonDocument> json() const { return JsonDocument::parse(request_.body); }
+  /// Who asks; a handler adds keep_alive and context.
+  provider::RequestContext context() const;
+  /// The model that this request names, or the default one when it names none. Goes into the headers and the record.
+  Result<std::string> choose_model(std::string name);
+  /// Something was left out or replaced: said in x-hearth-degraded. Before the answer begins.
+  void degraded(std::string what) { degraded_ = std::move(what); }
+
+  // The three ways to answer. Each adds the standard headers and notes the status.
+  Task<Result<>> async_send(int status, std::string content_type, std::string body);
+  Task<Result<>> async_send_json(std::string body) { return async_send(200, "application/json", std::move(body)); }
+  Task<Result<>> async_send_error(Error error);
+  /// Begins a streamed answer; go on with responder().write() and finish().
+  Task<Result<>> async_start(std::string content_type);
+  net::Responder& responder() noexcept { return responder_; }
+
+  /// Counts a choice's end into the record.
+  void note(const inference::Event& event);
+
+ private:
+  net::Headers headers(std::string_view content_type) const;
+
+  std::shared_ptr<Shared> shared_;
+  const net::Request& request_;
+  net::Responder& responder_;
+  std::string argument_;
+  Family family_;
+  Clock::time_point arrived_ = Clock::now();
+  std::string target_;
+  std::string degraded_;
+  RequestRecord record_;
+};
+
+/// Where the upload of this POST /api/blobs/:digest is spooled: known to the planner, which has the head, and to the
+/// handler, which has the request. One file a connection.
+std::string upload_path(const Services& services, const net::Request& head);
+
+}  // namespace hearth::api

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "hearth/base/id.hpp"
+#include "responses_store.hpp"
+#include "route.hpp"
+#include "route_origin.hpp"
+
+namespace hearth::api {
+namespace {
+
+/// Model names come from clients; a header takes printable ASCII only.
+std::string header_safe(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c > 0x20 && c < 0x7F) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Shared::Shared(Services s)
+    : services{std::move(s)},
+      responses{std::make_unique<ResponseStore>(ResponseStore::Bounds{
+          services.limits.max_responses, services.limits.max_response_bytes, services.limits.response_ttl})} {}
+
+Shared::~Shared() = default;
+
+Call::Call(std::shared_ptr<Shared> shared, const net::Request& request, net::Responder& responder, RouteMatch match,
+           Family family)
+    : shared_{std::move(shared)}, request_{request}, responder_{responder}, argument_{match.argument}, family_{family} {
+  record_.id = random_id("req_");
+  record_.method = request.method;
+  record_.route = match.route == nullptr ? "-" : std::string{match.route->pattern};
+  record_.principal = "anonymous";
+}
+
+provider::RequestContext Call::context() const {
+  provider::RequestContext context;
+  context.id = record_.id;
+  context.principal = record_.principal;
+  return context;
+}
+
+Result<std::string> Call::choose_model(std::string name) {
+  if (name.empty()) {
+    HEARTH_TRY(name, engine().default_model());
+  }
+  record_.model = name;
+  target_ = "local/" + header_safe(name);
+  return name;
+}
+
+net::Headers Call::headers(std::string_view content_type) const {
+  net::Headers headers;
+  if (!content_type.empty()) headers.add("Content-Type", std::string{content_type});
+  headers.add("x-request-id", record_.id);
+  if (family_ == Family::anthropic) headers.add("request-id", record_.id);
+  if (!target_.empty()) {
+    headers.add("x-hearth-target", target_);
+    headers.add("x-hearth-zone", "device");
+  }
+  if (!degraded_.empty()) headers.add("x-hearth-degraded", header_safe(degraded_));
+  add_origin_headers(headers, request_);
+  return headers;
+}
+
+Task<Result<>> Call::async_send(int status, std::string content_type, std::string body) {
+  record_.status = status;
+  net::Headers fields = headers(content_type);
+  co_return co_await responder_.send(status, std::move(fields), std::move(body));
+}
+
+Task<Result<>> Call::async_send_error(Error error) {
+  record_.error = error.code;
+  record_.status = error_status(family_, error);
+  net::Headers fields = headers("application/json");
+  add_error_headers(fields, error);
+  std::string body = error_body(family_, error, record_.id);
+  co_return co_await responder_.send(record_.status, std::move(fields), std::move(body));
+}
+
+Task<Result<>> Call::async_start(std::string content_type) {
+  record_.status = 200;
+  record_.streamed = true;
+  net::Headers fields = headers(content_type);
+  fields.add("Cache-Control", "no-cache");
+  co_return co_await responder_.start(200, std::move(fields));
+}
+
+void Call::note(const inference::Event& event) {
+  const bool is_prompt = std::holds_alternative<inference::PromptDone>(event.body);
+  const bool is_failure = std::holds_alternative<inference::Failed>(event.body);
+  if (!record_.first_token && !is_prompt && !is_failure) record_.first_token = Clock::now() - arrived_;
+  if (const auto* failed = std::get_if<inference::Failed>(&event.body)) record_.error = failed->error.code;
+  if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
+    record_.usage.prompt_tokens += done->usage.prompt_tokens;
+    record_.usage.cached_tokens += done->usage.cached_tokens;
+    record_.usage.completion_tokens += done->usage.completion_tokens;
+    record_.usage.reasoning_tokens += done->usage.reasoning_tokens;
+    record_.timings = done->timings;
+  }
+}
+
+std::string upload_path(const Services& services, const net::Request& head) {
+  std::string name = "upload-";
+  for (const char c : head.path.substr(head.path.rfind('/') + 1) + "-" + head.peer) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+    name += plain ? c : '_';
+  }
+  return (services.store.spool_folder() / name.substr(0, 200)).string();
+}
+
+}  // namespace hearth::api

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "hearth/api/api.hpp"
+#include "hearth/base/id.hpp"
+#include "hearth/base/log.hpp"
+#include "route.hpp"
+#include "route_origin.hpp"
+#include "route_table.hpp"
+
+namespace hearth::api {
+namespace {
+
+constexpr std::chrono::seconds kDrainRetry{5};
+
+Task<Result<>> async_preflight(Call& call, const std::string& allow) {
+  net::Headers headers;
+  add_origin_headers(headers, call.request());
+  headers.add("Allow", allow + ", OPTIONS");
+  headers.add("Access-Control-Allow-Methods", allow + ", OPTIONS");
+  const auto wanted = call.request().headers.get("Access-Control-Request-Headers");
+  headers.add("Access-Control-Allow-Headers", wanted ? std::string{*wanted} : "Authorization, Content-Type");
+  headers.add("Access-Control-Max-Age", "3600");
+  call.record().status = 204;
+  co_return co_await call.responder().send(204, std::move(headers), {});
+}
+
+Task<Result<>> async_not_allowed(Call& call, std::string allow) {
+  Error error{ErrorCode::invalid_request,
+              fmt::format("{} takes {}, not {}", call.request().path, allow, call.request().method),
+              {},
+              {}};
+  net::Headers headers;
+  headers.add("Content-Type", "application/json");
+  headers.add("Allow", std::move(allow));
+  headers.add("x-request-id", call.id());
+  add_origin_headers(headers, call.request());
+  call.record().status = 405;
+  call.record().error = error.code;
+  std::string body = error_body(call.family(), error, call.id());
+  co_return co_await call.responder().send(405, std::move(headers), std::move(body));
+}
+
+/// Everything but the record: errors before an answer has begun are returned.
+Task<Result<>> async_answer(Call& call, const Result<RouteMatch>& match) {
+  if (call.shared().services.loopback) HEARTH_CO_CHECKED(check_origin(call.request()));
+  if (!match) {
+    std::string allow = allowed_methods(kRoutes, call.request().path);
+    if (allow.empty()) co_return hearth::fail(match.error());
+    if (call.request().method == "OPTIONS") co_return co_await async_preflight(call, allow);
+    co_return co_await async_not_allowed(call, std::move(allow));
+  }
+  const auto& draining = call.shared().services.draining;
+  if (call.request().method == "POST" && draining && draining()) {
+    co_return hearth::fail(
+        Error{ErrorCode::unavailable, "the server is shutting down; try again in a moment", {}, kDrainRetry});
+  }
+  co_return co_await match->route->handler(call);
+}
+
+Task<Result<>> async_answer_or_error(Call& call, const Result<RouteMatch>& match) {
+  try {
+    co_return co_await async_answer(call, match);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) throw;  // the client is gone; net ends the connection
+    log::error("api.handler_failed", {{"route", call.record().route}, {"reason", e.what()}});
+  } catch (const std::exception& e) {
+    log::error("api.handler_failed", {{"route", call.record().route}, {"reason", e.what()}});
+  }
+  co_return hearth::fail(ErrorCode::internal,
+                         fmt::format("the server failed on this request; its log has {}", call.id()));
+}
+
+/// Reports the record when the handler ends in whatever way, cancellation included.
+class Report {
+ public:
+  explicit Report(Call& call) : call_{call} {}
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
+  ~Report() {
+    RequestRecord& record = call_.record();
+    record.duration = Clock::now() - call_.arrived();
+    if (!ended) {
+      record.status = record.status == 0 ? 0 : 499;
+      record.error = ErrorCode::cancelled;
+    }
+    const auto& hook = call_.shared().services.on_request;
+    if (hook) hook(record);
+  }
+  bool ended = false;
+
+ private:
+  Call& call_;
+};
+
+Task<> async_handle(std::shared_ptr<Shared> shared, const net::Request& request, net::Responder& responder) {
+  const Result<RouteMatch> match = find_route(kRoutes, request.method, request.path);
+  const Family family = match ? match->route->family : family_of_path(request.path);
+  Call call{shared, request, responder, match ? *match : RouteMatch{}, family};
+  Report report{call};
+  Result<> done = co_await async_answer_or_error(call, match);
+  if (!done && !responder.started()) {
+    Error error = std::move(done).error();
+    done = co_await call.async_send_error(std::move(error));
+  }
+  report.ended = done.has_value();
+}
+
+}  // namespace
+
+net::Handler make_handler(Services services) {
+  auto shared = std::make_shared<Shared>(std::move(services));
+  return [shared](const net::Request& request, net::Responder& responder) {
+    return async_handle(shared, request, responder);
+  };
+}
+
+net::BodyPlanner make_body_planner(Services services) {
+  return [services = std::move(services)](const net::Request& head) -> Result<net::BodyPlan> {
+    net::BodyPlan plan;
+    plan.max_bytes = services.limits.max_body_bytes;
+    if (head.method == "POST" && match_pattern("/api/blobs/{digest}", head.path)) {
+      if (services.loopback) HEARTH_CHECKED(check_origin(head));
+      plan.max_bytes = services.limits.max_blob_bytes;
+      plan.spool_path = upload_path(services, head);
+    }
+    return plan;
+  };
+}
+
+}  // namespace hearth::api
