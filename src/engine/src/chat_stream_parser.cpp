@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chat_stream_parser.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <variant>
+
+namespace hearth::engine {
+namespace {
+
+constexpr char kProbe = '\x01';  // plain text accepts it, no literal of any format does
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
+
+/// The offset at which brackets are nested deeper than kMaxOutputNesting; npos if they never are.
+std::size_t find_too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] == '{' || text[i] == '[') && ++depth > kMaxOutputNesting) return i;
+    if ((text[i] == '}' || text[i] == ']') && depth > 0) --depth;
+  }
+  return std::string_view::npos;
+}
+
+common_chat_msg to_message(common_chat_format format, const common_peg_ast_arena& ast,
+                           const common_peg_parse_result& result) {
+  common_chat_msg message;
+  message.role = "assistant";
+  if (format == COMMON_CHAT_FORMAT_PEG_GEMMA4) {
+    common_chat_peg_gemma4_mapper{message}.from_ast(ast, result);
+  } else if (format == COMMON_CHAT_FORMAT_PEG_MINIMAX_M3) {
+    common_chat_peg_minimax_m3_mapper{message}.from_ast(ast, result);
+  } else {
+    common_chat_peg_mapper{message}.from_ast(ast, result);
+  }
+  return message;
+}
+
+std::vector<common_peg_parser_id> children_of(const common_peg_arena& arena, common_peg_parser_id id) {
+  return std::visit(
+      [&](const auto& parser) -> std::vector<common_peg_parser_id> {
+        if constexpr (requires { parser.children; })
+          return parser.children;
+        else if constexpr (requires { parser.child; })
+          return {parser.child};
+        else if constexpr (std::is_same_v<std::decay_t<decltype(parser)>, common_peg_ref_parser>)
+          return {arena.get_rule(parser.name)};
+        else
+          return {};
+      },
+      arena.get(id));
+}
+
+}  // namespace
+
+/// One run of llama.cpp's parser, and whether it ended inside a content or reasoning node.
+struct ChatParser::Reading {
+  common_peg_parse_result result;
+  common_chat_msg message;
+  ChatRegion tail = ChatRegion::structure;
+  std::size_t tail_start = 0;
+  bool tail_blank = true;
+};
+
+ChatParser::ChatParser(common_chat_format format, std::string generation_prompt, const std::string& saved,
+                       bool is_continuation)
+    : format_{format}, generation_prompt_{std::move(generation_prompt)}, is_continuation_{is_continuation} {
+  if (saved.empty()) return;
+  arena_.load(saved);
+  passthrough_ = false;
+  collect_markers();
+  find_passthrough();
+}
+
+void ChatParser::collect_markers() {
+  std::set<std::string> markers;
+  std::vector<std::pair<common_peg_parser_id, bool>> open{{arena_.root(), false}};
+  std::set<std::pair<common_peg_parser_id, bool>> seen;
+  while (!open.empty()) {
+    const auto [id, in_text] = open.back();
+    open.pop_back();
+    if (!seen.emplace(id, in_text).second) continue;
+    const auto& parser = arena_.get(id);
+    bool text = in_text;
+    if (const auto* until = std::get_if<common_peg_until_parser>(&parser)) {
+      markers.insert(until->delimiters.begin(), until->delimiters.end());
+    } else if (const auto* tag = std::get_if<common_peg_tag_parser>(&parser)) {
+      text = tag->tag == common_chat_peg_builder::CONTENT || tag->tag == common_chat_peg_builder::REASONING;
+      has_tool_ids_ = has_tool_ids_ || tag->tag == common_chat_peg_builder::TOOL_ID;
+    } else if (in_text && (std::holds_alternative<common_peg_chars_parser>(parser) ||
+                           std::holds_alternative<common_peg_string_parser>(parser))) {
+      verbatim_ = false;  // ends at characters that are no marker; every stretch is parsed then
+    }
+    for (const common_peg_parser_id child : children_of(arena_, id)) open.emplace_back(child, text);
+  }
+  markers.erase("");
+  markers_.assign(markers.begin(), markers.end());
+}
+
+void ChatParser::find_passthrough() {
+  if (!markers_.empty() || !verbatim_ || is_continuation_) return;
+  constexpr std::string_view sample = " \nx";
+  const ParsedChat parsed = parse(sample);
+  passthrough_ = !parsed.failed && parsed.tail == ChatRegion::content && parsed.message.content == sample;
+}
+
+ChatParser::Reading ChatParser::read(std::string_view text) const {
+  Reading reading;
+  common_peg_parse_context context{generation_prompt_ + std::string{text}, COMMON_PEG_PARSE_FLAG_LENIENT};
+  reading.result = arena_.parse(context);
+  if (reading.result.fail()) return reading;
+  reading.message = to_message(format_, context.ast, reading.result);
+  if (!reading.result.need_more_input() || !verbatim_) return reading;
+  const auto* nodes = &reading.result.nodes;
+  while (!nodes->empty()) {
+    const common_peg_ast_node& node = context.ast.get(nodes->back());
+    const bool content = node.tag == common_chat_peg_builder::CONTENT;
+    if (content || node.tag == common_chat_peg_builder::REASONING) {
+      if (!node.is_partial || node.end != context.input.size()) break;
+      reading.tail = content ? ChatRegion::content : ChatRegion::reasoning;
+      reading.tail_start = node.start;
+      reading.tail_blank = is_blank(node.text);
+      break;
+    }
+    nodes = &node.children;
+  }
+  return reading;
+}
+
+ParsedChat ChatParser::parse(std::string_view text) const {
+  ParsedChat parsed;
+  parsed.cost = base_cost() + text.size();
+  if (arena_.empty()) {
+    parsed.message.role = "assistant";
+    parsed.message.content = text;
+    parsed.tail = ChatRegion::content;
+    return parsed;
+  }
+  if (const std::size_t deep = find_too_deep(text); deep != std::string_view::npos) {
+    parsed.failed = parsed.too_deep = true;
+    parsed.failed_at = deep;
+    return parsed;
+  }
+  Reading reading = read(text);
+  parsed.failed = reading.result.fail();
+  if (parsed.failed) {
+    parsed.failed_at = std::min(text.size(), std::max(reading.result.end, base_cost()) - base_cost());
+    return parsed;
+  }
+  parsed.message = std::move(reading.message);
+  // Blanks alone may still be dropped by the format: not yet word for word.
+  if (reading.tail == ChatRegion::structure || reading.tail_blank) return parsed;
+  const Reading probe = read(std::string{text} + kProbe);
+  parsed.cost += base_cost() + text.size() + 1;
+  const auto text_of = [&](const common_chat_msg& m) {
+    return reading.tail == ChatRegion::content ? m.content : m.reasoning_content;
+  };
+  if (probe.tail == reading.tail && probe.tail_start == reading.tail_start &&
+      text_of(probe.message) == text_of(parsed.message) + kProbe) {
+    parsed.tail = reading.tail;
+    parsed.tail_start = reading.tail_start;
+  }
+  return parsed;
+}
+
+}  // namespace hearth::engine
