@@ -27,12 +27,12 @@ struct ClientRequest {
   Url url;
   Headers headers;
   std::string body;
-  std::string body_file;              // not empty: the body is this file, streamed
-  std::uint64_t body_offset = 0;      // of body_file
-  std::uint64_t body_length = 0;      // of body_file; 0 with an offset of 0: all of it
+  std::string body_file;          // not empty: the body is this file, streamed
+  std::uint64_t body_offset = 0;  // of body_file
+  std::uint64_t body_length = 0;  // of body_file; 0 with an offset of 0: all of it
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds idle_timeout{30'000};  // without a byte of progress
-  int max_redirects = 0;              // followed for GET and HEAD; Authorization is dropped on a change of host
+  int max_redirects = 0;  // followed for GET and HEAD; Authorization is dropped on a change of host
   std::uint64_t max_body_bytes = 64ULL * 1024 * 1024;  // of the answer; ignored with on_body
 };
 
@@ -49,7 +49,8 @@ using OnBody = std::function<Result<>(std::string_view piece)>;
 
 /// HTTP/1.1 client with TLS (system trust store, host name verified, TLS >= 1.2) and a bounded pool of idle connections
 /// per origin. One io_context; coroutines of that context only. A request on a reused connection that the server had
-/// closed is tried once more on a new one. Errors: upstream_unavailable (connect, DNS, timeout), upstream_error (protocol).
+/// closed is tried once more on a new one. Errors: upstream_unavailable (connect, DNS, timeout), upstream_error
+/// (protocol).
 class Client {
  public:
   struct Options {

@@ -34,7 +34,7 @@ struct Request {
   std::map<std::string, std::string> query;
   Headers headers;
   std::string body;
-  std::string peer;    // address of the client, for logs and limits
+  std::string peer;  // address of the client, for logs and limits
 };
 
 /// How a handler answers: either send() once, or start(), write()*, finish().
@@ -59,11 +59,13 @@ class Responder {
 using Handler = std::function<Task<>(const Request&, Responder&)>;
 
 /// Body limit of one request, decided from its head, before the body is read. Lets uploads be larger than chats.
-/// A handler that wants the body as a stream to a file is given it through BodySink instead.
 struct BodyPlan {
   std::uint64_t max_bytes = 0;
-  std::string spool_path;  // not empty: the body is written to this file and Request::body stays empty
+  /// Not empty: the body is written to this file (created or truncated, mode 0600) and Request::body stays empty. The
+  /// handler owns the file from the moment it runs; a body that does not arrive whole is removed by the server.
+  std::string spool_path;
 };
+/// Called on the connection's io thread for requests that have a body. An error is the answer; the connection closes.
 using BodyPlanner = std::function<Result<BodyPlan>(const Request& head)>;
 
 }  // namespace hearth::net

@@ -21,6 +21,7 @@ struct Limits {
   std::chrono::milliseconds idle_timeout{120'000};     // keep-alive between requests
   std::chrono::milliseconds body_timeout{30'000};      // without a byte of progress
   std::chrono::milliseconds write_timeout{60'000};     // without a byte of progress
+  std::chrono::milliseconds linger_timeout{2'000};     // after a refusal: how long unread input is thrown away
 };
 
 struct ServerOptions {

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connection.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+
+namespace hearth::net {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr unsigned kMaxBurst = 16;
+constexpr std::size_t kDiscardPiece = 16 * 1024;
+
+void drop_front(Connection::Buffers& buffers, std::size_t bytes) {
+  for (auto& buffer : buffers) {
+    const std::size_t n = std::min(bytes, buffer.size());
+    buffer += n;
+    bytes -= n;
+  }
+}
+
+}  // namespace
+
+Connection::Connection(tcp::socket socket) : socket_{std::move(socket)}, timer_{socket_.get_executor()} {
+  boost::system::error_code ignored;  // a socket that is broken already shows it at the first read
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(tcp::no_delay{true}, ignored);
+}
+
+std::string Connection::peer() const {
+  boost::system::error_code ec;
+  const auto endpoint = socket_.remote_endpoint(ec);
+  return ec ? std::string{} : endpoint.address().to_string();
+}
+
+void Connection::consume(std::size_t bytes) {
+  input_.erase(0, bytes);
+  if (input_.empty()) input_ = std::string{};
+}
+
+void Connection::cancel_wait() {
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+Connection::Wake Connection::read_now(std::size_t room) {
+  boost::system::error_code ec;
+  const std::size_t old = input_.size();
+  input_.resize_and_overwrite(
+      old + room, [&](char* data, std::size_t) { return old + socket_.read_some(asio::buffer(data + old, room), ec); });
+  if (!ec) return Wake::ready;
+  if (input_.empty()) input_ = std::string{};
+  const bool nothing = ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted;
+  return nothing ? Wake::timeout : Wake::closed;
+}
+
+Task<Connection::Wake> Connection::async_wait(tcp::socket::wait_type what, Clock::time_point deadline) {
+  burst_ = 0;
+  timer_.expires_at(deadline);
+  auto group = asio::experimental::make_parallel_group(socket_.async_wait(what, asio::deferred),
+                                                       timer_.async_wait(asio::deferred));
+  const auto [order, io_error, timer_error] =
+      co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  if (order[0] == 1 && !timer_error) co_return Wake::timeout;
+  co_return io_error ? Wake::closed : Wake::ready;
+}
+
+Task<> Connection::async_be_fair() {
+  if (++burst_ < kMaxBurst) co_return;
+  burst_ = 0;
+  co_await asio::post(asio::use_awaitable);
+}
+
+Task<Connection::Wake> Connection::async_fill(std::size_t room, Clock::time_point deadline) {
+  co_await async_be_fair();
+  while (true) {
+    const Wake now = read_now(room);
+    if (now != Wake::timeout) co_return now;
+    const Wake wake = co_await async_wait(tcp::socket::wait_read, deadline);
+    if (wake != Wake::ready) co_return wake;
+  }
+}
+
+Task<> Connection::async_gone(std::size_t max_input) {
+  while (true) {
+    const bool full = input_.size() >= max_input;
+    const auto what = full ? tcp::socket::wait_error : tcp::socket::wait_read;
+    const auto [ec] = co_await socket_.async_wait(what, use_tuple);
+    if (ec || full) co_return;
+    if (read_now(max_input - input_.size()) == Wake::closed) co_return;
+    input_.shrink_to_fit();
+  }
+}
+
+Task<Result<>> Connection::async_write(Buffers buffers, Clock::duration timeout) {
+  co_await async_be_fair();
+  while (asio::buffer_size(buffers) > 0) {
+    boost::system::error_code ec;
+    drop_front(buffers, socket_.write_some(buffers, ec));
+    if (!ec) continue;
+    if (ec != asio::error::would_block && ec != asio::error::try_again && ec != asio::error::interrupted) {
+      co_return fail(ErrorCode::cancelled, "the client has closed the connection");
+    }
+    const Wake wake = co_await async_wait(tcp::socket::wait_write, Clock::now() + timeout);
+    if (wake == Wake::timeout) co_return fail(ErrorCode::deadline_exceeded, "the client does not read its answer");
+    if (wake == Wake::closed) co_return fail(ErrorCode::cancelled, "the client has closed the connection");
+  }
+  co_return Result<>{};
+}
+
+Task<> Connection::async_linger(Clock::time_point deadline) {
+  boost::system::error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  while (true) {
+    consume(input_.size());
+    if (Clock::now() >= deadline || co_await async_fill(kDiscardPiece, deadline) != Wake::ready) co_return;
+  }
+}
+
+}  // namespace hearth::net

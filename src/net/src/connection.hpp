@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "hearth/async/asio.hpp"
+#include "hearth/base/clock.hpp"
+#include "hearth/base/result.hpp"
+
+namespace hearth::net {
+
+/// One accepted socket with its input buffer. Owned by its session, used on its io thread only: at most one coroutine
+/// reads and one writes at a time. Cancellation ends a wait as for any Asio operation; the buffer keeps what came.
+/// An idle connection holds no buffer: memory is taken when bytes are there, not while waiting for them.
+class Connection {
+ public:
+  enum class Wake : std::uint8_t { ready, timeout, closed };
+  using Buffers = std::array<asio::const_buffer, 3>;
+
+  explicit Connection(asio::ip::tcp::socket socket);
+
+  /// Bytes received and not consumed yet.
+  std::string_view input() const noexcept { return input_; }
+  void consume(std::size_t bytes);
+
+  /// Adds at least one and at most `room` bytes to input(). closed: end of stream or a broken connection.
+  Task<Wake> async_fill(std::size_t room, Clock::time_point deadline);
+
+  /// Ends when the client has closed or broken the connection, never otherwise. Keeps pipelined bytes in input() up to
+  /// `max_input`; while that is full only a broken connection is seen, an orderly close is found by the next write.
+  Task<> async_gone(std::size_t max_input);
+
+  /// Sends all of `buffers`, which the caller keeps alive. Fails with `cancelled` when the client is gone and with
+  /// deadline_exceeded after `timeout` without a byte of progress; after a failure the connection is of no use.
+  Task<Result<>> async_write(Buffers buffers, Clock::duration timeout);
+
+  /// Ends the output, then throws input away until the client has closed too, so that the last answer is not lost to
+  /// a reset. At most until `deadline`.
+  Task<> async_linger(Clock::time_point deadline);
+
+  /// Wakes a coroutine that waits in async_fill; it sees `closed`.
+  void cancel_wait();
+  std::string peer() const;
+
+ private:
+  Task<Wake> async_wait(asio::ip::tcp::socket::wait_type what, Clock::time_point deadline);
+  /// Reads what is there. ready: bytes came; timeout: nothing there now.
+  Wake read_now(std::size_t room);
+  /// Lets other connections of the thread run, once in a while.
+  Task<> async_be_fair();
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::string input_;
+  unsigned burst_ = 0;  // I/O calls in a row that did not have to wait
+};
+
+}  // namespace hearth::net
