@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <llama.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 
@@ -176,11 +177,21 @@ std::string Model::detokenize(const std::vector<TokenId>& tokens) const {
 
 bool Model::is_end_of_generation(TokenId token) const { return llama_vocab_is_eog(vocab_, token); }
 
-bool Model::can_spell(std::string_view text) const {
-  for (TokenId token = 0; token < facts_.vocabulary_size; ++token) {
-    if (piece(token, false).find(text) != std::string::npos) return true;
-  }
-  return false;
+bool Model::can_spell(std::string_view character) const {
+  std::call_once(alphabet_once_, [&] {
+    for (TokenId token = 0; token < facts_.vocabulary_size; ++token) {
+      const std::string bytes = piece(token, false);
+      if (bytes.size() == 1) alphabet_.insert(bytes);
+      for (std::size_t i = 0; i < bytes.size();) {
+        std::size_t n = 1;
+        while (i + n < bytes.size() && (static_cast<unsigned char>(bytes[i + n]) & 0xC0U) == 0x80U) ++n;
+        alphabet_.insert(bytes.substr(i, n));
+        i += n;
+      }
+    }
+  });
+  if (alphabet_.contains(std::string{character})) return true;
+  return std::ranges::all_of(character, [&](char byte) { return alphabet_.contains(std::string(1, byte)); });
 }
 
 }  // namespace hearth::engine

@@ -36,7 +36,7 @@ Task<std::invoke_result_t<F&>> BlockingPool::async_run(F work) {
   std::exception_ptr error;
   auto initiate = [&](auto handler) {
     auto executor = asio::get_associated_executor(handler);
-    asio::post(pool_, [&box, &error, &work, executor, handler = std::move(handler)]() mutable {
+    asio::post(pool_, [&, executor, handler = std::move(handler)]() mutable {
       try {
         if constexpr (std::is_void_v<R>) {
           work();

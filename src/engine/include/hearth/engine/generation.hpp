@@ -9,18 +9,11 @@
 
 #include "hearth/async/mailbox.hpp"
 #include "hearth/base/clock.hpp"
+#include "hearth/engine/chat_format.hpp"
 #include "hearth/engine/model.hpp"
 #include "hearth/inference/event.hpp"
 
 namespace hearth::engine {
-
-/// When a lazy grammar wakes up.
-struct GrammarTrigger {
-  enum class Kind : std::uint8_t { word, pattern, pattern_full, token };
-  Kind kind = Kind::word;
-  std::string value;
-  TokenId token = 0;
-};
 
 /// The grammar of one answer, already in GBNF.
 struct GrammarSpec {

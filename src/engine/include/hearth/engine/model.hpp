@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,8 +61,8 @@ class Model {
   std::string detokenize(const std::vector<TokenId>& tokens) const;
   bool is_end_of_generation(TokenId token) const;
   bool valid(TokenId token) const noexcept { return token >= 0 && token < facts_.vocabulary_size; }
-  /// True if some token's text contains `text`: can it be spelled at all? For constraints. Reads the whole vocabulary.
-  bool can_spell(std::string_view text) const;
+  /// True if some token contains this character (UTF-8), or single-byte tokens spell it. Reads the vocabulary once.
+  bool can_spell(std::string_view character) const;
 
   llama_model* raw() const noexcept { return model_; }
   const llama_vocab* vocab() const noexcept { return vocab_; }
@@ -73,6 +75,8 @@ class Model {
   const llama_vocab* vocab_ = nullptr;
   std::vector<std::pair<llama_adapter_lora*, float>> adapters_;
   ModelFacts facts_;
+  mutable std::once_flag alphabet_once_;
+  mutable std::set<std::string> alphabet_;  // characters and single bytes that tokens hold
 };
 
 /// Sends libllama's messages to our log (warnings as warnings, the rest as debug) and starts its back ends. Idempotent.
