@@ -6,7 +6,7 @@ set(HEARTH_ENGINE_CHAT_SOURCES
 
 function(hearth_engine_chat_tests)
   hearth_test(engine_chat_test
-    SOURCES tests/chat_format_test.cpp tests/chat_stream_test.cpp
+    SOURCES tests/chat_format_test.cpp tests/chat_stream_test.cpp tests/chat_templates_test.cpp
     DEPS hearth::engine llama-common llama)
   if(TARGET engine_chat_test)
     # libllama's own grammar matcher, which has no public door.

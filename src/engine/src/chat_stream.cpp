@@ -194,7 +194,7 @@ std::vector<ChatDelta> ChatStream::finish(bool stopped_early) {
   } else if (parsed.failed) {
     finish_failed(parsed);
   } else {
-    finish_read(parsed.message);
+    finish_read(parsed.message, stopped_early);
   }
   if (!stopped_early) check_last_call();
   return std::exchange(out_, {});
@@ -212,13 +212,17 @@ bool ChatStream::continues_sent(const common_chat_msg& message) const {
   return message.content.starts_with(before.content) && message.reasoning_content.starts_with(before.reasoning_content);
 }
 
-void ChatStream::finish_read(const common_chat_msg& message) {
-  malformed_ = malformed_ || !continues_sent(message);
+void ChatStream::finish_read(const common_chat_msg& message, bool stopped_early) {
+  const auto announced = std::ranges::count_if(calls_, &Call::announced);
+  malformed_ = malformed_ || !continues_sent(message) || std::cmp_greater(announced, message.tool_calls.size());
   const std::size_t before = content_.size() + reasoning_.size();
   send_changes(sent(), message, /*last=*/true);
-  // llama.cpp drops the beginning of a marker at the end; here it was text.
-  const bool nothing_new = content_.size() + reasoning_.size() == before && message.tool_calls.empty();
-  if (mode_ == Mode::verbatim && nothing_new) send_text(region_, std::string{pending_});
+  if (content_.size() + reasoning_.size() > before || !message.tool_calls.empty()) return;
+  if (mode_ == Mode::verbatim) return send_text(region_, std::string{pending_});  // the beginning of a marker: text
+  const bool blank = received_.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (stopped_early || before > 0 || announced > 0 || blank) return;
+  send_text(ChatRegion::content, received_);  // markers only, or a call broken off before its name
+  malformed_ = true;
 }
 
 /// Too many open brackets in the whole answer, perhaps in its plain text, which the abridged one does not have.

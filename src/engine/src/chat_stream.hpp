@@ -67,7 +67,7 @@ class ChatStream {
   void send_changes(const common_chat_msg& before, const common_chat_msg& after, bool last);
   void send_calls(const std::vector<common_chat_tool_call>& calls, bool last);
   void send_text(ChatRegion region, std::string_view text);
-  void finish_read(const common_chat_msg& message);
+  void finish_read(const common_chat_msg& message, bool stopped_early);
   void finish_abridged();
   void finish_failed(const ParsedChat& parsed);
   common_chat_msg sent() const;

@@ -5,8 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <llama-grammar.h>
+#include <llama.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <thread>
 
 #include "chat_format_grammar.hpp"
 #include "chat_samples.hpp"
@@ -292,6 +296,65 @@ TEST(ChatFormat, SaysWhenTheSystemMessageHadToMove) {
 
   EXPECT_THAT(chat.prompt, HasSubstr("Be brief.\nHello"));
   EXPECT_EQ(chat.degraded.size(), 1U);
+}
+
+struct ModelFree {
+  void operator()(llama_model* model) const { llama_model_free(model); }
+};
+using ModelPtr = std::unique_ptr<llama_model, ModelFree>;
+
+ModelPtr vocabulary_of(const std::string& name) {
+  const char* shared = std::getenv("HEARTH_SHARED");
+  if (shared == nullptr) return nullptr;
+  llama_model_params params = llama_model_default_params();
+  params.vocab_only = true;
+  return ModelPtr{llama_model_load_from_file((std::string{shared} + "/models/" + name).c_str(), params)};
+}
+
+TEST(ChatFormatOfAModel, UsesTheTemplateInTheFile) {
+  const ModelPtr model = vocabulary_of("tiny50k.gguf");
+  if (!model) GTEST_SKIP() << "no ../shared/models/tiny50k.gguf";
+
+  const auto format = ChatFormat::create(model.get(), "");
+  ASSERT_TRUE(format) << format.error().message;
+  const auto chat = (*format)->render(hello_with_tools());
+
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_FALSE((*format)->is_fallback());
+  EXPECT_THAT(chat->prompt, HasSubstr("Hello"));
+  EXPECT_THAT(chat->prompt, HasSubstr("get_weather"));
+  EXPECT_EQ((*format)->template_source(), llama_model_chat_template(model.get(), nullptr));
+}
+
+TEST(ChatFormatOfAModel, FallsBackIfTheFileHasNone) {
+  const ModelPtr model = vocabulary_of("stories656k.gguf");
+  if (!model) GTEST_SKIP() << "no ../shared/models/stories656k.gguf";
+
+  const auto format = ChatFormat::create(model.get(), "");
+  ASSERT_TRUE(format) << format.error().message;
+
+  EXPECT_TRUE((*format)->is_fallback());
+  EXPECT_EQ((*format)->render(hello()).value().prompt, "Hello");
+  inference::ChatRequest request = hello();
+  request.template_override = "<{{ messages[0].content }}>";
+  EXPECT_EQ((*format)->render(request).value().prompt, "<Hello>");
+}
+
+TEST(ChatFormat, RendersInManyThreadsAtOnce) {
+  const auto format = format_of(kQwen3);
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 5; ++k) {
+        const auto chat = format->render(hello_with_tools());
+        if (chat && chat->prompt.find("get_weather") != std::string::npos) ++right;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  EXPECT_EQ(right, 20);
 }
 
 /// libllama's own matcher over characters, without a vocabulary.

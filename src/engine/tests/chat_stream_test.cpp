@@ -317,6 +317,27 @@ TEST(ChatStream, SaysWhenACallIsUnfinishedUnlessItWasCutOff) {
   EXPECT_FALSE(cut.malformed());
 }
 
+TEST(ChatStream, NeverGivesAnEmptyAnswerForABrokenCall) {
+  const RenderedChat chat = rendered("Qwen-Qwen2.5-7B-Instruct", true);
+  ChatStream stream{chat.parser};
+
+  const Collected got = read(stream, {"<tool_call>\n{\"na"});
+
+  EXPECT_EQ(got.content, "<tool_call>\n{\"na");
+  EXPECT_TRUE(stream.malformed());
+}
+
+TEST(ChatStream, SaysWhenTheEndTakesBackACall) {
+  const RenderedChat chat = rendered("google-gemma-4-31B-it-interleaved", true);
+  const std::string call = "<|tool_call>call:get_weather{city:<|\"|>Köln<|\"|>}";
+  ChatStream stream{chat.parser};
+
+  const Collected got = read(stream, bytes(call + "call|>"));
+
+  EXPECT_EQ(got.calls.size(), 1U);
+  EXPECT_TRUE(stream.malformed());
+}
+
 TEST(ChatStream, SurvivesArgumentsNestedWithoutEnd) {
   const RenderedChat chat = rendered("Qwen-Qwen2.5-7B-Instruct", true);
   const std::string output =
