@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hearth/net/server.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
+#include "hearth/async/blocking_pool.hpp"
 #include "loopback.hpp"
 
 namespace hearth::net::test {
@@ -219,27 +222,37 @@ TEST_F(ClientGone, ResetIsSeenWhenThePipelineIsFull) {
   expect_released();
 }
 
-TEST(Server, KeepsPipelinedBytesThatArriveWhileAHandlerRuns) {
+/// A handler that waits for go() at its first call, then echoes.
+struct Gate {
   std::promise<void> running;
-  std::promise<void> go;
-  std::shared_future<void> went{go.get_future()};
-  int calls = 0;
+  std::promise<void> opened;
   async::BlockingPool pool{1};
-  auto wait_once = [&](const Request& request, Responder& responder) -> Task<> {
-    if (++calls == 1) {
-      running.set_value();
-      auto block = [went] { went.wait(); };
-      co_await pool.async_run(std::move(block));
-    }
-    co_await echo(request, responder);
-  };
-  LoopbackServer server{wait_once};
+  int calls = 0;
+};
+
+Task<> pass_gate_then_echo(Gate& gate, const Request& request, Responder& responder) {
+  if (request.path != "/idle" && ++gate.calls == 1) {
+    gate.running.set_value();
+    auto wait = [&gate] { gate.opened.get_future().wait(); };
+    co_await gate.pool.async_run(std::move(wait));
+  }
+  co_await echo(request, responder);
+}
+
+Handler behind(Gate& gate) {
+  return
+      [&gate](const Request& request, Responder& responder) { return pass_gate_then_echo(gate, request, responder); };
+}
+
+TEST(Server, KeepsPipelinedBytesThatArriveWhileAHandlerRuns) {
+  Gate gate;
+  LoopbackServer server{behind(gate)};
   RawClient client{server.port()};
 
   client.send(kGet);
-  running.get_future().wait();
+  gate.running.get_future().wait();
   client.send("POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo");
-  go.set_value();
+  gate.opened.set_value();
   client.send("dy");
 
   EXPECT_EQ(body_of(client.read_answer()), "GET /a|");
@@ -324,26 +337,18 @@ TEST(ServerStop, ClosesIdleConnectionsAtOnce) {
 }
 
 TEST(ServerStop, LetsARunningHandlerFinishAndClosesAfterIt) {
-  std::promise<void> running;
-  std::promise<void> go;
-  std::shared_future<void> went{go.get_future()};
-  async::BlockingPool pool{1};
-  auto wait_then_echo = [&](const Request& request, Responder& responder) -> Task<> {
-    running.set_value();
-    auto block = [went] { went.wait(); };
-    co_await pool.async_run(std::move(block));
-    co_await echo(request, responder);
-  };
-  LoopbackServer server{wait_then_echo};
+  Gate gate;
+  LoopbackServer server{behind(gate)};
+  RawClient idle{server.port()};
+  idle.send("GET /idle HTTP/1.1\r\nHost: x\r\n\r\n");
+  idle.read_answer();
   RawClient client{server.port()};
   client.send(kGet);
-  running.get_future().wait();
+  gate.running.get_future().wait();
 
-  RawClient idle{server.port()};
-  idle.send(kGet.substr(0, 0));
   auto stopped = server.async_stop(60s);
-  idle.read_all();  // closed: the server is stopping
-  go.set_value();
+  idle.read_all();  // closed: the server is stopping by now
+  gate.opened.set_value();
 
   const std::string answer = client.read_all();
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);

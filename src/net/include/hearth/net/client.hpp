@@ -48,9 +48,11 @@ using OnHead = std::function<Result<>(const ClientResponse& head)>;
 using OnBody = std::function<Result<>(std::string_view piece)>;
 
 /// HTTP/1.1 client with TLS (system trust store, host name verified, TLS >= 1.2) and a bounded pool of idle connections
-/// per origin. One io_context; coroutines of that context only. A request on a reused connection that the server had
-/// closed is tried once more on a new one. Errors: upstream_unavailable (connect, DNS, timeout), upstream_error
-/// (protocol).
+/// per origin. One io_context; coroutines of that context only, and destroyed on its thread with no request under way.
+/// A pooled connection that the server has closed is not used; when it closes just as a request is sent, GET, HEAD,
+/// PUT, DELETE and OPTIONS are tried once more on a new one, and others fail, as they could do their work twice.
+/// Cancellation closes the connection. Errors: upstream_unavailable (connect, DNS, TLS trust, timeout, broken off),
+/// upstream_error (protocol, limits, redirects), invalid_request and not_found (the request itself, its file).
 class Client {
  public:
   struct Options {

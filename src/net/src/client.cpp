@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/net/client.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <vector>
+
+#include <fmt/format.h>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+
+#include "ascii.hpp"
+#include "client_pool.hpp"
+#include "client_stream.hpp"
+#include "hearth/async/blocking_pool.hpp"
+#include "request_head.hpp"
+
+namespace hearth::net {
+namespace {
+
+namespace http = boost::beast::http;
+using Parser = http::response_parser<http::buffer_body>;
+
+constexpr std::uint32_t kMaxAnswerHead = 64 * 1024;
+constexpr std::size_t kReadPiece = 64 * 1024;
+constexpr std::size_t kFilePiece = 256 * 1024;
+constexpr int kMaxInterimAnswers = 8;  // 100 Continue and the like before the real one
+
+struct FileHandle {
+  int fd = -1;
+  ~FileHandle() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+/// What a request needs beside the request itself; lives in the coroutine that runs it.
+struct Exchange {
+  const ClientRequest& request;
+  const OnHead& on_head;
+  const OnBody& on_body;  // empty: the body is collected
+  ClientResponse response{};
+  std::unique_ptr<ClientStream> stream{};
+  bool answer_began = false;  // a byte of the answer has come: a retry could do the work twice
+};
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// Sending POST again could generate, and bill, twice: only what may be repeated is (RFC 9110, 9.2.2).
+bool is_idempotent(std::string_view method) {
+  for (const std::string_view safe : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}) {
+    if (method == safe) return true;
+  }
+  return false;
+}
+
+Task<boost::system::error_code> async_send_all(ClientStream& stream, std::string_view bytes,
+                                               std::chrono::milliseconds idle_timeout) {
+  while (!bytes.empty()) {
+    stream.expires_after(idle_timeout);
+    const auto [ec, n] = co_await stream.async_write_some(asio::buffer(bytes.data(), bytes.size()), use_tuple);
+    if (ec) co_return ec;
+    bytes.remove_prefix(n);
+  }
+  co_return boost::system::error_code{};
+}
+
+class PooledClient final : public Client {
+ public:
+  PooledClient(asio::any_io_executor executor, Options options)
+      : executor_{std::move(executor)}, options_{std::move(options)}, pool_{options_.max_idle_per_origin} {
+    boost::system::error_code ignored;  // without a trust store every handshake fails, and says so
+    tls_.set_default_verify_paths(ignored);
+    if (!options_.ca_file.empty()) tls_.load_verify_file(options_.ca_file, trust_error_);
+    SSL_CTX_set_min_proto_version(tls_.native_handle(), TLS1_2_VERSION);
+  }
+
+  Task<Result<ClientResponse>> async_request(ClientRequest request) override {
+    co_return co_await async_stream(std::move(request), {}, {});
+  }
+  Task<Result<ClientResponse>> async_stream(ClientRequest request, OnHead on_head, OnBody on_body) override;
+
+ private:
+  Task<Result<>> async_once(Exchange& x);
+  Task<Result<>> async_connect(Exchange& x);
+  Task<Result<>> async_attempt(Exchange& x);
+  Task<Result<boost::system::error_code>> async_send(Exchange& x);
+  Task<Result<boost::system::error_code>> async_send_file(Exchange& x, std::uint64_t length, int fd);
+  Task<Result<>> async_receive(Exchange& x, boost::system::error_code send_error);
+  Task<Result<>> async_receive_body(Exchange& x, Parser& parser, bool collect);
+
+  asio::any_io_executor executor_;
+  Options options_;
+  ClientPool pool_;
+  asio::ssl::context tls_{asio::ssl::context::tls_client};
+  boost::system::error_code trust_error_;
+  async::BlockingPool files_{1};
+};
+
+Task<Result<ClientResponse>> PooledClient::async_stream(ClientRequest request, OnHead on_head, OnBody on_body) {
+  const bool may_redirect = request.method == "GET" || request.method == "HEAD";
+  for (int hops = 0;; ++hops) {
+    Exchange x{.request = request, .on_head = on_head, .on_body = on_body};
+    x.response.final_url = request.url;
+    HEARTH_CO_CHECKED(co_await async_once(x));
+    const auto location = x.response.headers.get("Location");
+    const bool redirected = may_redirect && request.max_redirects > 0 && is_redirect(x.response.status) && location;
+    if (!redirected) co_return std::move(x.response);
+    if (hops == request.max_redirects) {
+      co_return fail(ErrorCode::upstream_error, fmt::format("{}: more than {} redirects", request.url.origin(), hops));
+    }
+    auto next = redirect_target(request.url, *location);
+    if (!next) co_return fail(ErrorCode::upstream_error, fmt::format("{}: redirects to no URL", request.url.origin()));
+    if (request.url.scheme == "https" && next->scheme != "https") {
+      co_return fail(ErrorCode::upstream_error, fmt::format("{}: redirects from https to http", request.url.origin()));
+    }
+    follow(request, std::move(*next));
+  }
+}
+
+Task<Result<>> PooledClient::async_once(Exchange& x) {
+  x.stream = pool_.take(x.request.url.origin(), Clock::now());
+  if (x.stream) {
+    auto done = co_await async_attempt(x);
+    const bool stale = !done && !x.answer_began && done.error().code == ErrorCode::upstream_unavailable;
+    if (!stale || !is_idempotent(x.request.method)) co_return done;
+  }
+  HEARTH_CO_CHECKED(co_await async_connect(x));
+  co_return co_await async_attempt(x);
+}
+
+Task<Result<>> PooledClient::async_connect(Exchange& x) {
+  const bool secure = x.request.url.scheme == "https";
+  if (secure && trust_error_) {
+    co_return fail(ErrorCode::invalid_request, fmt::format("cannot read the trusted certificates in {}: {}",
+                                                           options_.ca_file, trust_error_.message()));
+  }
+  x.stream = std::make_unique<ClientStream>(executor_, secure ? &tls_ : nullptr);
+  co_return co_await x.stream->async_open(x.request.url, x.request.connect_timeout);
+}
+
+Task<Result<>> PooledClient::async_attempt(Exchange& x) {
+  HEARTH_CO_TRY(const auto send_error, co_await async_send(x));
+  if (send_error == boost::beast::error::timeout) {
+    co_return stream_error(send_error, x.request.url, "does not take the request");
+  }
+  co_return co_await async_receive(x, send_error);
+}
+
+// The error_code is the connection's; a server may have answered before it broke. An Error is the caller's fault.
+Task<Result<boost::system::error_code>> PooledClient::async_send(Exchange& x) {
+  FileHandle file;
+  std::uint64_t length = x.request.body.size();
+  if (!x.request.body_file.empty()) {
+    struct stat info{};
+    auto open_file = [&file, &info, &x] {
+      file.fd = ::open(x.request.body_file.c_str(), O_RDONLY | O_CLOEXEC);
+      return file.fd >= 0 && ::fstat(file.fd, &info) == 0;
+    };
+    const bool opened = co_await files_.async_run(std::move(open_file));
+    const auto size = opened ? static_cast<std::uint64_t>(info.st_size) : 0;
+    const bool all = x.request.body_offset == 0 && x.request.body_length == 0;
+    length = all ? size : x.request.body_length;
+    if (!opened || x.request.body_offset > size || length > size - x.request.body_offset) {
+      co_return fail(ErrorCode::not_found, "the file to upload is not there, or shorter than the range to send");
+    }
+  }
+  HEARTH_CO_TRY(std::string head, request_head(x.request, length));
+  if (file.fd < 0 && head.size() + x.request.body.size() <= kFilePiece) {
+    head += x.request.body;  // one write, one packet for small ones
+    co_return co_await async_send_all(*x.stream, head, x.request.idle_timeout);
+  }
+  const auto ec = co_await async_send_all(*x.stream, head, x.request.idle_timeout);
+  if (ec) co_return ec;
+  if (file.fd < 0) co_return co_await async_send_all(*x.stream, x.request.body, x.request.idle_timeout);
+  co_return co_await async_send_file(x, length, file.fd);
+}
+
+Task<Result<boost::system::error_code>> PooledClient::async_send_file(Exchange& x, std::uint64_t length, int fd) {
+  std::vector<char> piece(kFilePiece);
+  std::uint64_t offset = x.request.body_offset;
+  while (length > 0) {
+    auto read_piece = [&piece, fd, offset, want = std::min<std::uint64_t>(piece.size(), length)] {
+      return ::pread(fd, piece.data(), want, static_cast<off_t>(offset));
+    };
+    const auto n = co_await files_.async_run(std::move(read_piece));
+    if (n <= 0) co_return fail(ErrorCode::internal, "the file to upload cannot be read, or has become shorter");
+    const std::string_view bytes{piece.data(), static_cast<std::size_t>(n)};
+    const auto ec = co_await async_send_all(*x.stream, bytes, x.request.idle_timeout);
+    if (ec) co_return ec;
+    offset += static_cast<std::uint64_t>(n);
+    length -= static_cast<std::uint64_t>(n);
+  }
+  co_return boost::system::error_code{};
+}
+
+Task<Result<>> PooledClient::async_receive(Exchange& x, boost::system::error_code send_error) {
+  std::optional<Parser> parser;
+  for (int interim = 0;; ++interim) {
+    parser.emplace();
+    parser->header_limit(kMaxAnswerHead);
+    parser->body_limit(boost::none);  // counted in async_receive_body, where on_body is known
+    parser->skip(x.request.method == "HEAD");
+    x.stream->expires_after(x.request.idle_timeout);
+    const auto [ec, n] = co_await http::async_read_header(*x.stream, x.stream->buffer, *parser, use_tuple);
+    x.answer_began = x.answer_began || n > 0 || parser->got_some();
+    if (ec && !x.answer_began) co_return stream_error(send_error ? send_error : ec, x.request.url, "no answer");
+    if (ec == boost::beast::error::timeout || ec == http::error::end_of_stream || ec == http::error::partial_message) {
+      co_return stream_error(ec, x.request.url, "the answer broke off");
+    }
+    if (ec) {
+      co_return fail(ErrorCode::upstream_error,
+                     fmt::format("{}: not an HTTP answer ({})", x.request.url.origin(), ec.message()));
+    }
+    if (parser->get().result_int() >= 200) break;
+    if (interim == kMaxInterimAnswers) {
+      co_return fail(ErrorCode::upstream_error, fmt::format("{}: too many 1xx answers", x.request.url.origin()));
+    }
+  }
+  x.response.status = static_cast<int>(parser->get().result_int());
+  for (const auto& field : parser->get()) {
+    x.response.headers.add(std::string{field.name_string()}, std::string{field.value()});
+  }
+  const bool may_redirect = x.request.method == "GET" || x.request.method == "HEAD";
+  const bool hop = may_redirect && x.request.max_redirects > 0 && is_redirect(x.response.status) &&
+                   x.response.headers.get("Location").has_value();
+  if (!hop && x.on_head) HEARTH_CO_CHECKED(x.on_head(x.response));
+  HEARTH_CO_CHECKED(co_await async_receive_body(x, *parser, hop || !x.on_body));
+  if (parser->keep_alive() && !send_error && x.stream->buffer.size() == 0) {
+    pool_.put(x.request.url.origin(), std::move(x.stream), Clock::now());
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> PooledClient::async_receive_body(Exchange& x, Parser& parser, bool collect) {
+  std::vector<char> piece(kReadPiece);
+  while (!parser.is_done()) {
+    parser.get().body().data = piece.data();
+    parser.get().body().size = piece.size();
+    x.stream->expires_after(x.request.idle_timeout);
+    const auto [ec, n] = co_await http::async_read_some(*x.stream, x.stream->buffer, parser, use_tuple);
+    if (ec && ec != http::error::need_buffer) {
+      const bool broken = ec == boost::beast::error::timeout || ec.category() == boost::system::system_category() ||
+                          ec == http::error::partial_message || ec == asio::error::eof;
+      if (broken) co_return stream_error(ec, x.request.url, "the answer broke off");
+      co_return fail(ErrorCode::upstream_error,
+                     fmt::format("{}: the answer is malformed ({})", x.request.url.origin(), ec.message()));
+    }
+    const std::string_view got{piece.data(), piece.size() - parser.get().body().size};
+    if (got.empty()) continue;
+    if (!collect) {
+      HEARTH_CO_CHECKED(x.on_body(got));
+      continue;
+    }
+    if (x.response.body.size() + got.size() > x.request.max_body_bytes) {
+      co_return fail(ErrorCode::upstream_error,
+                     fmt::format("{}: the answer is over {} bytes", x.request.url.origin(), x.request.max_body_bytes));
+    }
+    x.response.body.append(got);
+  }
+  co_return Result<>{};
+}
+
+}  // namespace
+
+std::unique_ptr<Client> Client::create(asio::any_io_executor executor, Options options) {
+  return std::make_unique<PooledClient>(std::move(executor), std::move(options));
+}
+
+}  // namespace hearth::net
