@@ -4,6 +4,7 @@
 #include <json.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "hearth/base/id.hpp"
@@ -18,6 +19,15 @@ constexpr std::size_t kKeptTail = 64;  // of a long stretch of plain text in wha
 std::string_view beyond(std::string_view before, std::string_view after) {
   const auto apart = std::ranges::mismatch(before, after);
   return after.substr(static_cast<std::size_t>(apart.in2 - after.begin()));
+}
+
+/// Nothing that `before` says is taken back by `after`.
+bool continues(const common_chat_msg& before, const common_chat_msg& after) {
+  if (!after.content.starts_with(before.content)) return false;
+  if (!after.reasoning_content.starts_with(before.reasoning_content)) return false;
+  if (after.tool_calls.size() < before.tool_calls.size()) return false;
+  return std::ranges::equal(before.tool_calls, std::span{after.tool_calls}.first(before.tool_calls.size()),
+                            [](const auto& a, const auto& b) { return b.arguments.starts_with(a.arguments); });
 }
 
 bool is_json_object(const std::string& text) {
@@ -68,7 +78,8 @@ void ChatStream::advance() {
 
 /// Sends plain text up to the first marker. True if there is a whole one, and parsing has to go on from it.
 bool ChatStream::pass_verbatim() {
-  const MarkerScanner::Hit hit = scanner_.find(pending_);
+  const bool json = region_ == ChatRegion::json_text;
+  const MarkerScanner::Hit hit = json ? scanner_.find_in_json_string(pending_) : scanner_.find(pending_);
   send_text(region_, std::string_view{pending_}.substr(0, hit.offset));
   pending_.erase(0, hit.offset);
   if (hit.complete) mode_ = Mode::parsing;
@@ -89,16 +100,17 @@ void ChatStream::parse_pending() {
 void ChatStream::apply(const ParsedChat& parsed) {
   if (parsed.failed) return give_up(parsed.failed_at);
   // A reading that takes back what was sent is not believed; finish() decides.
-  if (!parsed.message.content.starts_with(known_.content)) return;
-  if (!parsed.message.reasoning_content.starts_with(known_.reasoning_content)) return;
+  if (!continues(known_, parsed.message)) return;
   send_changes(known_, parsed.message, /*last=*/false);
   known_ = parsed.message;
-  if (parsed.tail != ChatRegion::structure) enter_verbatim(parsed);
+  const bool text = parsed.tail == ChatRegion::content || parsed.tail == ChatRegion::reasoning;
+  const bool open_call = calls_.size() == known_.tool_calls.size() && !calls_.empty() && calls_.back().announced;
+  if (text || (parsed.tail != ChatRegion::structure && open_call)) enter_verbatim(parsed);
 }
 
 void ChatStream::enter_verbatim(const ParsedChat& parsed) {
   const bool same = parsed.tail == region_ && parsed.tail_start == region_start_ && region_work_ > 0;
-  if (same) {
+  if (same && region_ != ChatRegion::json_text) {
     // The marker meant nothing here. Forget it: a text full of them would otherwise be parsed over and over.
     work_.resize(region_work_);
     known_ = region_known_;
@@ -115,6 +127,7 @@ void ChatStream::enter_verbatim(const ParsedChat& parsed) {
 
 /// A long stretch of plain text parses like a short one: keep only its beginning.
 void ChatStream::shorten_tail(const ParsedChat& parsed) {
+  if (parsed.tail != ChatRegion::content && parsed.tail != ChatRegion::reasoning) return;
   const std::size_t start = std::max(parsed.tail_start, parser_->base_cost()) - parser_->base_cost();
   const std::size_t visible = work_.find_first_not_of(" \t\r\n\v\f", start);
   if (visible == std::string::npos || work_.size() - visible <= kKeptTail) return;
@@ -146,36 +159,45 @@ void ChatStream::give_up(std::size_t failed_at) {
 void ChatStream::send_changes(const common_chat_msg& before, const common_chat_msg& after, bool last) {
   send_text(ChatRegion::reasoning, beyond(before.reasoning_content, after.reasoning_content));
   send_text(ChatRegion::content, beyond(before.content, after.content));
-  send_calls(after.tool_calls, last);
+  for (std::size_t i = 0; i < after.tool_calls.size(); ++i) {
+    const bool closed = last || i + 1 < after.tool_calls.size();
+    send_call(i, i < before.tool_calls.size() ? before.tool_calls[i].arguments : "", after.tool_calls[i], closed);
+  }
 }
 
-void ChatStream::send_calls(const std::vector<common_chat_tool_call>& calls, bool last) {
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (calls_.size() <= i) calls_.emplace_back();
-    Call& sent = calls_[i];
-    const common_chat_tool_call& call = calls[i];
-    const bool closed = last || i + 1 < calls.size();
-    inference::ToolCallDelta delta{.index = i, .id = {}, .name = {}, .arguments = {}};
-    if (!sent.announced) {
-      // The name is sure once something follows it; an id of the template's may come after the arguments.
-      const bool named = closed || call.arguments.size() > 1;
-      if (call.name.empty() || !named || (parser_->has_tool_ids() && call.id.empty() && !closed)) continue;
-      sent.announced = true;
-      sent.name = delta.name = call.name;
-      sent.id = delta.id = call.id.empty() ? random_id("call_") : call.id;
+/// `before`: what a former reading had of the arguments; all of it was sent if the call is announced.
+void ChatStream::send_call(std::size_t index, std::string_view before, const common_chat_tool_call& call, bool closed) {
+  if (calls_.size() <= index) calls_.emplace_back();
+  Call& sent = calls_[index];
+  if (sent.announced) {
+    if (call.name == sent.name && call.arguments.starts_with(before)) {
+      send_arguments(index, std::string_view{call.arguments}.substr(before.size()));
+    } else {
+      malformed_ = true;
     }
-    if (call.name != sent.name || !call.arguments.starts_with(sent.arguments)) {
-      malformed_ = malformed_ || last;
-      continue;
-    }
-    delta.arguments = call.arguments.substr(sent.arguments.size());
-    sent.arguments = call.arguments;
-    if (!delta.name.empty() || !delta.arguments.empty()) out_.emplace_back(std::move(delta));
+    return;
   }
+  // The name is sure once something follows it; an id of the template's may come after the arguments.
+  const bool named = closed || call.arguments.size() > 1;
+  if (call.name.empty() || !named || (parser_->has_tool_ids() && call.id.empty() && !closed)) return;
+  sent = {.announced = true,
+          .id = call.id.empty() ? random_id("call_") : call.id,
+          .name = call.name,
+          .arguments = call.arguments};
+  out_.emplace_back(
+      inference::ToolCallDelta{.index = index, .id = sent.id, .name = sent.name, .arguments = sent.arguments});
+}
+
+void ChatStream::send_arguments(std::size_t index, std::string_view text) {
+  if (text.empty()) return;
+  calls_[index].arguments += text;
+  out_.emplace_back(inference::ToolCallDelta{.index = index, .id = {}, .name = {}, .arguments = std::string{text}});
 }
 
 void ChatStream::send_text(ChatRegion region, std::string_view text) {
   if (text.empty()) return;
+  if (region == ChatRegion::json_text) return send_arguments(calls_.size() - 1, text);
+  if (region == ChatRegion::raw_text) return send_arguments(calls_.size() - 1, json_escaped(text));
   const bool reasoning = region == ChatRegion::reasoning;
   (reasoning ? reasoning_bytes_ : content_bytes_) += text.size();
   if (!parser_->is_passthrough()) (reasoning ? reasoning_ : content_) += text;
@@ -204,23 +226,18 @@ common_chat_msg ChatStream::sent() const {
   common_chat_msg sent = initial_;
   sent.content += content_;
   sent.reasoning_content += reasoning_;
+  for (const Call& call : calls_) sent.tool_calls.push_back({call.name, call.arguments, call.id});
   return sent;
 }
 
-bool ChatStream::continues_sent(const common_chat_msg& message) const {
-  const common_chat_msg before = sent();
-  return message.content.starts_with(before.content) && message.reasoning_content.starts_with(before.reasoning_content);
-}
-
 void ChatStream::finish_read(const common_chat_msg& message, bool stopped_early) {
-  const auto announced = std::ranges::count_if(calls_, &Call::announced);
-  malformed_ = malformed_ || !continues_sent(message) || std::cmp_greater(announced, message.tool_calls.size());
+  malformed_ = malformed_ || !continues(sent(), message);
   const std::size_t before = content_.size() + reasoning_.size();
   send_changes(sent(), message, /*last=*/true);
   if (content_.size() + reasoning_.size() > before || !message.tool_calls.empty()) return;
   if (mode_ == Mode::verbatim) return send_text(region_, std::string{pending_});  // the beginning of a marker: text
   const bool blank = received_.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (stopped_early || before > 0 || announced > 0 || blank) return;
+  if (stopped_early || before > 0 || has_tool_calls() || blank) return;
   send_text(ChatRegion::content, received_);  // markers only, or a call broken off before its name
   malformed_ = true;
 }
@@ -234,13 +251,14 @@ void ChatStream::finish_abridged() {
 
 void ChatStream::finish_failed(const ParsedChat& parsed) {
   const std::size_t delivered = received_.size() - pending_.size();
-  if (mode_ == Mode::verbatim) {  // the end is the beginning of a marker that is missing
+  const bool plain = region_ == ChatRegion::content || region_ == ChatRegion::reasoning;
+  if (mode_ == Mode::verbatim && plain) {  // the end is the beginning of a marker that is missing
     malformed_ = malformed_ || parsed.failed_at < delivered;
     return send_text(region_, std::string{pending_});
   }
   malformed_ = true;
   const ParsedChat good = parse(std::string_view{received_}.substr(0, parsed.failed_at));
-  if (!good.failed && continues_sent(good.message)) {
+  if (!good.failed && continues(sent(), good.message)) {
     send_changes(sent(), good.message, /*last=*/true);
     send_text(ChatRegion::content, std::string_view{received_}.substr(parsed.failed_at));
   } else {

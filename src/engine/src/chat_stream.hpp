@@ -19,11 +19,12 @@ using ChatDelta = std::variant<inference::TextDelta, inference::ReasoningDelta, 
 /// Splits one choice's output, as it arrives, into content, reasoning and tool calls.
 ///
 /// Pure and sequential; one owner, no thread of its own. Text in which only a marker could end the present stretch of
-/// content or reasoning is handed on at once and never parsed; a parse happens around markers and inside tool calls,
-/// as often as a budget of kParseBudget characters per character received allows, so that the work is linear in the
-/// length of the answer: at most kParseBudget + 1 times it, plus kParseGrant, plus the generation prompt per parse.
-/// finish() reads the whole answer once more; that reading decides. Deltas are append-only: what contradicts them
-/// later is not sent and sets malformed(). Nothing received is lost: what fits no format is delivered as content.
+/// content, of reasoning or of a long argument is handed on at once and never parsed; a parse happens around markers
+/// and in the structure of tool calls, as often as a budget of kParseBudget characters per character received allows,
+/// so that the work is linear in the length of the answer: at most kParseBudget + 1 times it, plus kParseGrant, plus
+/// the generation prompt per parse. finish() reads the whole answer once more; that reading decides. Deltas are
+/// append-only: what contradicts them later is not sent and sets malformed(). Nothing received is lost: what fits no
+/// format is delivered as content.
 ///
 /// Memory: three times the answer, none if the format is plain text (is_passthrough).
 class ChatStream {
@@ -65,13 +66,13 @@ class ChatStream {
   void shorten_tail(const ParsedChat& parsed);
   void give_up(std::size_t failed_at);
   void send_changes(const common_chat_msg& before, const common_chat_msg& after, bool last);
-  void send_calls(const std::vector<common_chat_tool_call>& calls, bool last);
+  void send_call(std::size_t index, std::string_view before, const common_chat_tool_call& call, bool closed);
+  void send_arguments(std::size_t index, std::string_view text);
   void send_text(ChatRegion region, std::string_view text);
   void finish_read(const common_chat_msg& message, bool stopped_early);
   void finish_abridged();
   void finish_failed(const ParsedChat& parsed);
   common_chat_msg sent() const;
-  bool continues_sent(const common_chat_msg& message) const;
   void check_last_call();
   ParsedChat parse(std::string_view text);
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <variant>
 
+#include "hearth/base/text.hpp"
+
 namespace hearth::engine {
 namespace {
 
@@ -52,7 +54,28 @@ std::vector<common_peg_parser_id> children_of(const common_peg_arena& arena, com
       arena.get(id));
 }
 
+ChatRegion region_of(const common_peg_ast_node& node) {
+  if (node.tag == common_chat_peg_builder::CONTENT) return ChatRegion::content;
+  if (node.tag == common_chat_peg_builder::REASONING) return ChatRegion::reasoning;
+  if (node.tag == common_chat_peg_builder::TOOL_ARG_STRING_VALUE) return ChatRegion::raw_text;
+  // Arguments that are no JSON object are put together from Python or XML.
+  if (node.tag == common_chat_peg_builder::TOOL_ARGS && node.text.starts_with('{')) return ChatRegion::json_text;
+  return ChatRegion::structure;
+}
+
+const std::string& text_of(const common_chat_msg& message, ChatRegion region) {
+  static const std::string none;
+  if (region == ChatRegion::content) return message.content;
+  if (region == ChatRegion::reasoning) return message.reasoning_content;
+  return message.tool_calls.empty() ? none : message.tool_calls.back().arguments;
+}
+
 }  // namespace
+
+std::string json_escaped(std::string_view text) {
+  const std::string quoted = common_json(text::to_valid_utf8(text)).dump();
+  return quoted.substr(1, quoted.size() - 2);
+}
 
 /// One run of llama.cpp's parser, and whether it ended inside a content or reasoning node.
 struct ChatParser::Reading {
@@ -115,13 +138,11 @@ ChatParser::Reading ChatParser::read(std::string_view text) const {
   const auto* nodes = &reading.result.nodes;
   while (!nodes->empty()) {
     const common_peg_ast_node& node = context.ast.get(nodes->back());
-    const bool content = node.tag == common_chat_peg_builder::CONTENT;
-    if (content || node.tag == common_chat_peg_builder::REASONING) {
-      if (!node.is_partial || node.end != context.input.size()) break;
-      reading.tail = content ? ChatRegion::content : ChatRegion::reasoning;
+    if (!node.is_partial || node.end != context.input.size()) break;
+    if (const ChatRegion region = region_of(node); region != ChatRegion::structure) {
+      reading.tail = region;
       reading.tail_start = node.start;
       reading.tail_blank = is_blank(node.text);
-      break;
     }
     nodes = &node.children;
   }
@@ -142,26 +163,33 @@ ParsedChat ChatParser::parse(std::string_view text) const {
     parsed.failed_at = deep;
     return parsed;
   }
+  try {
+    parse_checked(text, parsed);
+  } catch (const std::exception&) {  // invalid UTF-8 in an argument
+    parsed = {.failed = true, .too_deep = false, .failed_at = 0, .message = {}, .cost = parsed.cost};
+  }
+  return parsed;
+}
+
+void ChatParser::parse_checked(std::string_view text, ParsedChat& parsed) const {
   Reading reading = read(text);
   parsed.failed = reading.result.fail();
   if (parsed.failed) {
     parsed.failed_at = std::min(text.size(), std::max(reading.result.end, base_cost()) - base_cost());
-    return parsed;
+    return;
   }
   parsed.message = std::move(reading.message);
   // Blanks alone may still be dropped by the format: not yet word for word.
-  if (reading.tail == ChatRegion::structure || reading.tail_blank) return parsed;
+  if (reading.tail == ChatRegion::structure || reading.tail_blank) return;
   const Reading probe = read(std::string{text} + kProbe);
   parsed.cost += base_cost() + text.size() + 1;
-  const auto text_of = [&](const common_chat_msg& m) {
-    return reading.tail == ChatRegion::content ? m.content : m.reasoning_content;
-  };
+  const std::string grown = reading.tail == ChatRegion::raw_text ? json_escaped({&kProbe, 1}) : std::string{kProbe};
   if (probe.tail == reading.tail && probe.tail_start == reading.tail_start &&
-      text_of(probe.message) == text_of(parsed.message) + kProbe) {
+      probe.message.tool_calls.size() == parsed.message.tool_calls.size() &&
+      text_of(probe.message, reading.tail) == text_of(parsed.message, reading.tail) + grown) {
     parsed.tail = reading.tail;
     parsed.tail_start = reading.tail_start;
   }
-  return parsed;
 }
 
 }  // namespace hearth::engine

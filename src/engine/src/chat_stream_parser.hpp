@@ -17,6 +17,8 @@ enum class ChatRegion : std::uint8_t {
   structure,  // markers, tool calls: what follows must be parsed
   content,    // text that is content word for word until one of the markers appears
   reasoning,  // the same for thinking
+  json_text,  // inside a JSON string of a call's arguments: arguments word for word until the string ends
+  raw_text,   // inside an argument that is plain text: its JSON escapes are arguments until a marker appears
 };
 
 struct ParsedChat {
@@ -25,9 +27,12 @@ struct ParsedChat {
   std::size_t failed_at = 0;  // offset in the text, if failed
   common_chat_msg message;    // as far as it is known; empty if failed
   ChatRegion tail = ChatRegion::structure;
-  std::size_t tail_start = 0;  // where that content or reasoning began, counted from the generation prompt's start
+  std::size_t tail_start = 0;  // where that stretch of text began, counted from the generation prompt's start
   std::size_t cost = 0;        // characters that llama.cpp's parser was given
 };
+
+/// `text` as it stands inside a JSON string.
+std::string json_escaped(std::string_view text);
 
 /// How one request's answers are to be read: llama.cpp's PEG parser with the text that the template already put
 /// into the answer. Immutable; any thread; shared by all choices of a request.
@@ -55,6 +60,7 @@ class ChatParser {
   void collect_markers();
   void find_passthrough();
   Reading read(std::string_view text) const;
+  void parse_checked(std::string_view text, ParsedChat& parsed) const;
 
   common_chat_format format_ = COMMON_CHAT_FORMAT_CONTENT_ONLY;
   std::string generation_prompt_;

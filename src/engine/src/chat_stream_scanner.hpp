@@ -35,6 +35,19 @@ class MarkerScanner {
     return {text.size(), false};
   }
 
+  /// The same inside a JSON string, which its closing quote ends too; an escape sequence is not cut.
+  Hit find_in_json_string(std::string_view text) const {
+    const Hit marker = find(text);
+    for (std::size_t i = 0; i < marker.offset; ++i) {
+      if (text[i] == '"') return {i, true};
+      if (text[i] != '\\') continue;
+      const std::size_t size = escape_size(text.substr(i));
+      if (size == 0 || i + size > text.size()) return {i, size == 0};
+      i += size - 1;
+    }
+    return marker;
+  }
+
   /// Where the beginning of a marker starts that `text` ends in; its size if it ends in none.
   std::size_t open_end(std::string_view text) const {
     const std::size_t from = text.size() - std::min(text.size(), longest_marker());
@@ -48,6 +61,15 @@ class MarkerScanner {
   }
 
  private:
+  /// Of the escape sequence that `text` begins with; 0 if JSON has no such.
+  static std::size_t escape_size(std::string_view text) {
+    if (text.size() < 2) return 2;
+    if (std::string_view{"\"\\/bfnrt"}.find(text[1]) != std::string_view::npos) return 2;
+    if (text[1] != 'u') return 0;
+    const std::string_view digits = text.substr(2, 4);
+    return digits.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos ? 6 : 0;
+  }
+
   std::size_t longest_marker() const {
     std::size_t longest = 0;
     for (const std::string& marker : *markers_) longest = std::max(longest, marker.size());

@@ -72,6 +72,8 @@ const std::vector<Sample> kSamples{
     {"functionary32_content", "meetkai-functionary-medium-v3.2", true, "all\nHello, world!\nWhat's up?"},
     {"functionary32_call", "meetkai-functionary-medium-v3.2", true, "get_weather\n{\"city\": \"Lyon\"}"},
     {"gemma2_content", "google-gemma-2-2b-it", false, "  Hello <b>there</b> {} 👋🏽\n\n"},
+    {"lfm2_python_call", "LFM2.5-8B-A1B", true,
+     "<|tool_call_start|>[get_weather(city='Köln \"x\" [<'), get_time()]<|tool_call_end|>"},
     {"granite_call", "ibm-granite-granite-4.0", true, qwen_call("Bonn")},
 };
 
@@ -186,7 +188,6 @@ Collected read(ChatStream& stream, const std::vector<std::string>& chunks, bool 
 std::string long_text(std::size_t size, const std::string& piece) {
   std::string out;
   while (out.size() < size) out += piece;
-  out.resize(size);
   return out;
 }
 
@@ -223,20 +224,25 @@ TEST_P(LongAnswers, AreReadInLinearTimeAndAlmostAtOnce) {
   EXPECT_FALSE(stream.malformed());
   const std::size_t arguments = got.calls.empty() ? 0 : got.calls[0].arguments.size();
   EXPECT_GE(got.content.size() + got.reasoning.size() + arguments, 100'000U);
-  EXPECT_GE(got.deltas, arguments > 0 ? 10U : 10'000U);
+  EXPECT_GE(got.deltas, 10'000U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Streams, LongAnswers,
-    testing::Values(LongAnswer{"content", "Qwen-Qwen3-0.6B", "", "All is plain. ", ""},
-                    LongAnswer{"reasoning_and_content", "Qwen-Qwen3-0.6B", "<think>\n", "Hm, a < b. ",
-                               "\n</think>\n\nDone."},
-                    LongAnswer{"channels", "openai-gpt-oss-120b", "<|channel|>analysis<|message|>", "Hm. ",
-                               "<|end|><|start|>assistant<|channel|>final<|message|>Done."},
-                    LongAnswer{"markers_that_mean_nothing", "Qwen-Qwen3-0.6B", "", "</think> and on ", ""},
-                    LongAnswer{"arguments", "Qwen-Qwen3-0.6B",
-                               "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"", "long name ",
-                               "\"}}\n</tool_call>"}),
+    testing::Values(
+        LongAnswer{"content", "Qwen-Qwen3-0.6B", "", "All is plain. ", ""},
+        LongAnswer{"reasoning_and_content", "Qwen-Qwen3-0.6B", "<think>\n", "Hm, a < b. ", "\n</think>\n\nDone."},
+        LongAnswer{"channels", "openai-gpt-oss-120b", "<|channel|>analysis<|message|>", "Hm. ",
+                   "<|end|><|start|>assistant<|channel|>final<|message|>Done."},
+        LongAnswer{"markers_that_mean_nothing", "Qwen-Qwen3-0.6B", "", "</think> and on ", ""},
+        LongAnswer{"plain_argument", "Qwen3-Coder", "<tool_call>\n<function=get_weather>\n<parameter=city>\n",
+                   "if (a < \"b\") {\n  c \\ d;\n", "\n</parameter>\n</function>\n</tool_call>"},
+        LongAnswer{"escapes_in_arguments", "Qwen-Qwen3-0.6B",
+                   "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"",
+                   R"(a \"b\"\n\u00e9 <tool> 東 )", "\"}}\n</tool_call>"},
+        LongAnswer{"arguments", "Qwen-Qwen3-0.6B",
+                   "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"", "long name ",
+                   "\"}}\n</tool_call>"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(ChatStream, SendsContentAtOnceAndHoldsOnlyWhatMayBecomeAMarker) {
