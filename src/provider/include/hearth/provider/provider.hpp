@@ -30,6 +30,8 @@ class EventStream {
   virtual ~EventStream() = default;
   /// The next event, or nullopt after the last choice Finished or the stream Failed.
   virtual Task<std::optional<inference::Event>> async_next() = 0;
+  /// What was asked for and could not be done in full, for `x-hearth-degraded`. Known before the first event.
+  virtual std::vector<std::string> degraded() const { return {}; }
 };
 using EventStreamPtr = std::unique_ptr<EventStream>;
 
