@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/base/log.hpp"
+#include "hearth/base/result.hpp"
+#include "hearth/provider/local.hpp"
+
+namespace hearth::app {
+
+/// Everything that can be set. A default-constructed one is what a first start without a file uses.
+struct Config {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 4327;
+  std::filesystem::path home;  // models, history, keys
+  std::string zone = "device";
+  std::vector<provider::ConfiguredModel> models;
+  std::chrono::seconds keep_alive{300};
+  std::uint64_t memory_budget = 0;  // bytes; 0: nine tenths of what is available at the start
+  LogLevel log_level = LogLevel::info;
+  log::Format log_format = log::Format::text;
+  std::size_t max_connections = 4096;
+  std::uint64_t max_body_bytes = 64ULL << 20;
+  std::chrono::seconds shutdown_grace{10};
+};
+
+/// The value of an environment variable, or nullopt.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
+
+/// ~/.hearth, or HEARTH_HOME.
+std::filesystem::path default_home(const Environment& environment);
+
+/// Reads a configuration file's text. Relative paths are meant from `folder`. Every mistake is found in one go: the
+/// error's message has one line each, with the line number, what is wrong and how to mend it.
+Result<Config> parse_config(const std::string& yaml, const std::filesystem::path& folder, const Environment& environment);
+Result<Config> load_config(const std::filesystem::path& file, const Environment& environment);
+
+/// "127.0.0.1:4327", "[::1]:4327", ":4327", "4327".
+Result<> set_listen(Config& config, const std::string& listen);
+bool is_loopback(const std::string& address);
+
+/// The whole configuration as YAML, defaults included. Holds no secret.
+std::string print_config(const Config& config);
+
+}  // namespace hearth::app

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/app/app.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <future>
+#include <thread>
+
+#include "hearth/api/api.hpp"
+#include "hearth/async/blocking_pool.hpp"
+#include "hearth/async/task_group.hpp"
+#include "hearth/base/log.hpp"
+#include "hearth/base/version.hpp"
+#include "hearth/engine/estimate.hpp"
+#include "hearth/engine/pool.hpp"
+#include "hearth/models/store.hpp"
+#include "hearth/net/server.hpp"
+#include "hearth/provider/local.hpp"
+
+namespace hearth::app {
+namespace {
+
+constexpr std::size_t kBlockingThreads = 4;
+constexpr std::size_t kServiceTasks = 16;
+
+std::size_t io_threads() { return std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U); }
+
+/// Runs a coroutine on an io thread and waits for it: for start and stop, which are not coroutines.
+template <class T>
+T run_on(asio::io_context& io, Task<T> task) {
+  return asio::co_spawn(io, std::move(task), asio::use_future).get();
+}
+
+/// Every second: what is idle for long enough leaves, and memory pressure is acted on.
+Task<> tick(std::shared_ptr<engine::Pool> pool) {
+  asio::steady_timer timer{co_await asio::this_coro::executor};
+  engine::Pressure pressure = engine::Pressure::none;
+  while (true) {
+    timer.expires_after(std::chrono::seconds{1});
+    co_await timer.async_wait(asio::use_awaitable);
+    pressure = engine::classify(engine::read_memory(), pressure);
+    co_await pool->async_tick(Clock::now(), pressure);
+  }
+}
+
+class AppImpl final : public App {
+ public:
+  explicit AppImpl(Config config)
+      : config_{std::move(config)},
+        blocking_{kBlockingThreads},
+        io_{io_threads()},
+        tasks_{io_.at(0).get_executor(), kServiceTasks} {}
+
+  ~AppImpl() override { stop(); }
+
+  Result<> build();
+  void start() override;
+  std::uint16_t port() const noexcept override { return server_->port(); }
+  std::string url() const override {
+    const bool v6 = config_.address.find(':') != std::string::npos;
+    return fmt::format("http://{}:{}", v6 ? "[" + config_.address + "]" : config_.address, port());
+  }
+  void wait_for_signal() override;
+  void stop() override;
+
+ private:
+  Result<> open_store();
+  Result<> load_configured();
+  Result<> bind();
+  void log_request(const api::RequestRecord& record) const;
+
+  // In the order of construction; destroyed the other way round.
+  Config config_;
+  std::atomic<bool> draining_{false};
+  bool stopped_ = false;
+  async::BlockingPool blocking_;
+  std::unique_ptr<models::Store> store_;
+  std::shared_ptr<engine::Pool> pool_;
+  std::unique_ptr<provider::Local> engine_;
+  async::IoThreads io_;
+  async::TaskGroup tasks_;
+  std::unique_ptr<net::Server> server_;
+};
+
+Result<> AppImpl::build() {
+  if (!is_loopback(config_.address)) {
+    return fail(ErrorCode::forbidden,
+                fmt::format("refusing to listen on {}: beyond this machine Hearth demands API keys, which this version does "
+                            "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front", config_.address), "listen");
+  }
+  HEARTH_CHECKED(open_store());
+  pool_ = engine::Pool::create({.budget = config_.memory_budget, .keep_alive = config_.keep_alive, .observer = {}}, blocking_);
+  engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
+  HEARTH_CHECKED(load_configured());
+  return bind();
+}
+
+Result<> AppImpl::open_store() {
+  const Environment environment = process_environment();
+  models::Store::Options options;
+  options.root = config_.home / "models";
+  if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
+  if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
+  if (const auto file = environment("SSL_CERT_FILE")) options.ca_file = *file;
+  const auto quantize = [](const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type) {
+    return engine::quantize(in, out, type);
+  };
+  HEARTH_TRY(store_, models::Store::open(std::move(options), blocking_, quantize));
+  return {};
+}
+
+Result<> AppImpl::load_configured() {
+  for (const provider::ConfiguredModel& model : config_.models) {
+    const Result<> loaded = run_on(io_.at(0), engine_->async_load({.id = "start", .principal = "hearth"}, model.name));
+    if (!loaded) return fail(loaded.error().code, fmt::format("model {}: {}", model.name, loaded.error().message));
+  }
+  return {};
+}
+
+Result<> AppImpl::bind() {
+  api::Services services{.engine = *engine_, .store = *store_, .version = std::string{version()}};
+  services.draining = [this] { return draining_.load(); };
+  services.on_request = [this](const api::RequestRecord& record) { log_request(record); };
+  services.limits.max_body_bytes = config_.max_body_bytes;
+  net::ServerOptions options;
+  options.address = config_.address;
+  options.port = config_.port;
+  options.limits.max_connections = config_.max_connections;
+  options.render_error = api::render_error;
+  HEARTH_TRY(server_, net::Server::create(io_, std::move(options), api::make_handler(services), api::make_body_planner(services)));
+  return {};
+}
+
+void AppImpl::log_request(const api::RequestRecord& record) const {
+  using Ms = std::chrono::duration<double, std::milli>;
+  log::info("request", {{"id", record.id},
+                        {"method", record.method},
+                        {"route", record.route},
+                        {"model", record.model},
+                        {"status", record.status},
+                        {"prompt_tokens", record.usage.prompt_tokens},
+                        {"cached_tokens", record.usage.cached_tokens},
+                        {"completion_tokens", record.usage.completion_tokens},
+                        {"ms", Ms{record.duration}.count()}});
+}
+
+void AppImpl::start() {
+  tasks_.spawn("tick", tick(pool_));
+  server_->start();
+}
+
+void AppImpl::wait_for_signal() {
+  asio::io_context io{1};
+  asio::signal_set signals{io, SIGINT, SIGTERM};
+  const auto on_signal = [](const boost::system::error_code&, int signal) { log::info("signal", {{"number", signal}}); };
+  signals.async_wait(on_signal);
+  io.run();
+  std::signal(SIGINT, SIG_DFL);  // impatience is an answer too
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+void AppImpl::stop() {
+  if (std::exchange(stopped_, true)) return;
+  draining_ = true;
+  if (server_) run_on(io_.at(0), server_->async_stop(config_.shutdown_grace));
+  asio::post(io_.at(0), [this] { tasks_.cancel(); });
+  run_on(io_.at(0), tasks_.async_join());
+  if (pool_) run_on(io_.at(0), pool_->async_stop());
+  log::info("stopped");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<App>> App::create(Config config) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed socket is an error code, not the end of the process
+  auto app = std::make_unique<AppImpl>(std::move(config));
+  if (const Result<> built = app->build(); !built) return fail(built.error());
+  return app;
+}
+
+}  // namespace hearth::app

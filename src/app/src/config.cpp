@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/app/config.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "yaml_reader.hpp"
+
+namespace hearth::app {
+namespace {
+
+/// Keys that DESIGN names and this version does not act on: refusing beats a rule that silently does not hold.
+std::string not_yet(const YAML::Node&) { return "is not supported by this version of Hearth; remove it"; }
+
+YamlKey one_of(std::string_view name, const std::vector<std::pair<std::string, std::function<void()>>>& choices) {
+  return {name, [choices](const YAML::Node& node) -> std::string {
+            std::string known;
+            for (const auto& [text, set] : choices) {
+              if (node.IsScalar() && node.Scalar() == text) {
+                set();
+                return {};
+              }
+              known += (known.empty() ? "" : ", ") + text;
+            }
+            return "must be one of: " + known;
+          }};
+}
+
+std::filesystem::path absolute_from(const std::filesystem::path& folder, const std::string& path) {
+  const std::filesystem::path given{path};
+  return given.is_absolute() ? given : std::filesystem::absolute(folder / given).lexically_normal();
+}
+
+class ConfigReader {
+ public:
+  ConfigReader(const std::filesystem::path& folder, const Environment& environment)
+      : folder_{folder}, environment_{environment} {
+    config_.home = default_home(environment);
+  }
+
+  Result<Config> read(const YAML::Node& root) {
+    if (!root.IsNull()) read_mapping(root, "", top_keys(), mistakes_);
+    if (mistakes_.empty()) return std::move(config_);
+    return fail(ErrorCode::invalid_request, mistakes_.text());
+  }
+
+ private:
+  std::vector<YamlKey> top_keys() {
+    return {
+        {"listen", [this](const YAML::Node& node) -> std::string {
+           std::string text;
+           if (const std::string wrong = into(text, environment_)(node); !wrong.empty()) return wrong;
+           const auto set = set_listen(config_, text);
+           return set ? "" : set.error().message;
+         }},
+        {"home", [this](const YAML::Node& node) -> std::string {
+           std::string text;
+           const std::string wrong = into(text, environment_)(node);
+           if (wrong.empty()) config_.home = absolute_from(folder_, text);
+           return wrong;
+         }},
+        one_of("zone", {{"device", [this] { config_.zone = "device"; }}, {"edge", [this] { config_.zone = "edge"; }},
+                        {"onprem", [this] { config_.zone = "onprem"; }}, {"cluster", [this] { config_.zone = "cluster"; }},
+                        {"cloud", [this] { config_.zone = "cloud"; }}}),
+        {"auth", [this](const YAML::Node& node) { return nested(node, "auth", {one_of("mode", {{"none", [] {}}})}); }},
+        {"models", [this](const YAML::Node& node) { return read_models(node); }},
+        {"keep_alive", into(config_.keep_alive)},
+        {"memory_budget", bytes_into(config_.memory_budget)},
+        {"log", [this](const YAML::Node& node) { return nested(node, "log", log_keys()); }},
+        {"limits", [this](const YAML::Node& node) { return nested(node, "limits", limit_keys()); }},
+        {"shutdown_grace", into(config_.shutdown_grace)},
+        {"providers", not_yet},
+        {"routes", not_yet},
+        {"policy", not_yet},
+        {"budgets", not_yet},
+    };
+  }
+
+  std::vector<YamlKey> log_keys() {
+    return {one_of("level", {{"debug", [this] { config_.log_level = LogLevel::debug; }},
+                             {"info", [this] { config_.log_level = LogLevel::info; }},
+                             {"warn", [this] { config_.log_level = LogLevel::warn; }},
+                             {"error", [this] { config_.log_level = LogLevel::error; }}}),
+            one_of("format", {{"text", [this] { config_.log_format = log::Format::text; }},
+                              {"json", [this] { config_.log_format = log::Format::json; }}})};
+  }
+
+  std::vector<YamlKey> limit_keys() {
+    return {{"connections", into(config_.max_connections, 1, 1'000'000)}, {"body", bytes_into(config_.max_body_bytes)}};
+  }
+
+  std::string nested(const YAML::Node& node, const std::string& where, const std::vector<YamlKey>& keys) {
+    read_mapping(node, where, keys, mistakes_);
+    return {};
+  }
+
+  std::string read_models(const YAML::Node& list) {
+    if (!list.IsSequence()) return "must be a list of models";
+    for (std::size_t i = 0; i < list.size(); ++i) read_model(list[i], fmt::format("models[{}]", i));
+    return {};
+  }
+
+  void read_model(const YAML::Node& node, const std::string& where) {
+    provider::ConfiguredModel model;
+    engine::LoadOptions& o = model.options;
+    std::string path;
+    std::string source;
+    read_mapping(node, where, model_keys(model.name, path, source, o), mistakes_);
+    if (!node.IsMap()) return;
+    if (path.empty() == source.empty()) mistakes_.add(node, where + ": give either path (a GGUF file) or model (a name in the store)");
+    if (!path.empty()) source = absolute_from(folder_, path).string();
+    if (!path.empty() && !std::filesystem::exists(source)) mistakes_.add(node, fmt::format("{}.path: no such file: {}", where, path));
+    if (model.name.empty()) mistakes_.add(node, where + ": name is missing");
+    for (const auto& other : config_.models) {
+      if (other.name == model.name) mistakes_.add(node, fmt::format("{}: the name \"{}\" is given twice", where, model.name));
+    }
+    model.source = std::move(source);
+    config_.models.push_back(std::move(model));
+  }
+
+  std::vector<YamlKey> model_keys(std::string& name, std::string& path, std::string& source, engine::LoadOptions& o) {
+    constexpr std::int32_t kMillion = 1'000'000;
+    return {
+        {"name", into(name, environment_)},
+        {"path", into(path, environment_)},
+        {"model", into(source, environment_)},
+        {"context", into(o.context, 1, 16 * kMillion)},
+        {"parallel", into(o.parallel, 1, engine::kMaxParallel)},
+        {"cells", into(o.cells, 256, 64 * kMillion)},
+        {"batch", into(o.batch, 1, 4096)},
+        {"threads", into(o.threads, 1, 1024)},
+        {"gpu_layers", into(o.gpu_layers, -1, 10'000)},
+        {"main_gpu", into(o.main_gpu, 0, 64)},
+        {"tensor_split", [&o](const YAML::Node& node) -> std::string {
+           try {
+             o.tensor_split = node.as<std::vector<float>>();
+             return {};
+           } catch (const YAML::Exception&) {
+             return "must be a list of numbers, one a GPU";
+           }
+         }},
+        {"mmap", into(o.mmap)},
+        {"mlock", into(o.mlock)},
+        one_of("flash_attention", {{"auto", [&o] { o.flash_attention = engine::FlashAttention::automatic; }},
+                                   {"on", [&o] { o.flash_attention = engine::FlashAttention::on; }},
+                                   {"off", [&o] { o.flash_attention = engine::FlashAttention::off; }}}),
+        {"kv_type_k", into(o.kv_type_k, environment_)},
+        {"kv_type_v", into(o.kv_type_v, environment_)},
+        {"max_queue", into(o.max_queue, 0, 100'000)},
+        {"adapters", [this, &o](const YAML::Node& node) -> std::string { return read_adapters(node, o); }},
+    };
+  }
+
+  std::string read_adapters(const YAML::Node& list, engine::LoadOptions& options) {
+    if (!list.IsSequence()) return "must be a list of {path, scale}";
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      std::string path;
+      engine::Adapter adapter;
+      read_mapping(list[i], fmt::format("adapters[{}]", i),
+                   {{"path", into(path, environment_)},
+                    {"scale", [&adapter](const YAML::Node& node) -> std::string {
+                       try {
+                         adapter.scale = node.as<float>();
+                         return {};
+                       } catch (const YAML::Exception&) {
+                         return "must be a number";
+                       }
+                     }}},
+                   mistakes_);
+      adapter.path = absolute_from(folder_, path);
+      options.adapters.push_back(std::move(adapter));
+    }
+    return {};
+  }
+
+  const std::filesystem::path& folder_;
+  const Environment& environment_;
+  Config config_;
+  YamlMistakes mistakes_;
+};
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>{value};
+  };
+}
+
+std::filesystem::path default_home(const Environment& environment) {
+  if (const auto home = environment("HEARTH_HOME"); home && !home->empty()) return std::filesystem::absolute(*home);
+  return std::filesystem::path{environment("HOME").value_or("/")} / ".hearth";
+}
+
+Result<Config> parse_config(const std::string& yaml, const std::filesystem::path& folder, const Environment& environment) {
+  try {
+    return ConfigReader{folder, environment}.read(YAML::Load(yaml));
+  } catch (const YAML::Exception& e) {
+    return fail(ErrorCode::invalid_request, fmt::format("line {}: {}", e.mark.line + 1, e.msg));
+  }
+}
+
+Result<Config> load_config(const std::filesystem::path& file, const Environment& environment) {
+  std::ifstream in{file};
+  if (!in) return fail(ErrorCode::not_found, fmt::format("cannot read the configuration file {}", file.string()));
+  std::stringstream text;
+  text << in.rdbuf();
+  Result<Config> config = parse_config(text.str(), std::filesystem::absolute(file).parent_path(), environment);
+  if (!config) return fail(config.error().code, fmt::format("{}:\n{}", file.string(), config.error().message));
+  return config;
+}
+
+Result<> set_listen(Config& config, const std::string& listen) {
+  const std::size_t colon = listen.rfind(':');
+  std::string address = colon == std::string::npos ? "" : listen.substr(0, colon);
+  const std::string port = listen.substr(colon == std::string::npos ? 0 : colon + 1);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (port.empty() || error != std::errc{} || end != port.data() + port.size()) {
+    return fail(ErrorCode::invalid_request, fmt::format("\"{}\" is no address:port, such as 127.0.0.1:4327", listen), "listen");
+  }
+  if (!address.empty()) config.address = address == "localhost" ? "127.0.0.1" : address;
+  config.port = number;
+  return {};
+}
+
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1" || address == "localhost"; }
+
+}  // namespace hearth::app

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/app/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace hearth::app {
+namespace {
+
+using ::testing::HasSubstr;
+
+Environment environment(std::map<std::string, std::string> values = {}) {
+  return [values](const std::string& name) -> std::optional<std::string> {
+    const auto it = values.find(name);
+    return it == values.end() ? std::nullopt : std::optional{it->second};
+  };
+}
+
+Result<Config> parse(const std::string& yaml, std::map<std::string, std::string> values = {}) {
+  return parse_config(yaml, std::filesystem::temp_directory_path(), environment(std::move(values)));
+}
+
+TEST(Config, AnEmptyFileIsTheDefaults) {
+  const auto config = parse("", {{"HOME", "/home/x"}});
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->address, "127.0.0.1");
+  EXPECT_EQ(config->port, 4327);
+  EXPECT_EQ(config->home, "/home/x/.hearth");
+}
+
+TEST(Config, EveryMistakeIsReportedAtOnceWithItsLine) {
+  const auto config = parse("listen: nowhere\nlimit: 3\nkeep_alive: soon\nlog: {level: loud}\nzone: moon\n");
+  ASSERT_FALSE(config);
+  const std::string& text = config.error().message;
+  EXPECT_THAT(text, HasSubstr("line 1: listen: \"nowhere\" is no address:port"));
+  EXPECT_THAT(text, HasSubstr("line 2: unknown key \"limit\"; did you mean \"limits\"?"));
+  EXPECT_THAT(text, HasSubstr("line 3: keep_alive: must be a time"));
+  EXPECT_THAT(text, HasSubstr("line 4: log.level: must be one of: debug, info, warn, error"));
+  EXPECT_THAT(text, HasSubstr("line 5: zone: must be one of"));
+}
+
+TEST(Config, SyntaxErrorsNameTheLine) {
+  const auto config = parse("listen: [1,\n");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().message, HasSubstr("line 2"));
+}
+
+TEST(Config, WhatThisVersionDoesNotDoIsRefusedNotIgnored) {
+  const auto config = parse("policy: {default_label: internal}\n");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().message, HasSubstr("policy: is not supported by this version"));
+}
+
+TEST(Config, ReadsModelsWithTheirOptions) {
+  const auto file = std::filesystem::temp_directory_path() / "hearth_config_test.gguf";
+  std::ofstream{file} << "x";
+  const auto config = parse("models:\n  - {name: small, path: hearth_config_test.gguf, context: 8192, parallel: 8, flash_attention: off}\n"
+                            "  - {name: other, model: 'llama3.2:1b'}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->models[0].source, file.string());
+  EXPECT_EQ(config->models[0].options.context, 8192);
+  EXPECT_EQ(config->models[0].options.flash_attention, engine::FlashAttention::off);
+  EXPECT_EQ(config->models[1].source, "llama3.2:1b");
+  std::filesystem::remove(file);
+}
+
+TEST(Config, AModelNeedsANameAndExactlyOneSource) {
+  const auto config = parse("models:\n  - {name: a}\n  - {path: missing.gguf}\n");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().message, HasSubstr("models[0]: give either path"));
+  EXPECT_THAT(config.error().message, HasSubstr("models[1].path: no such file"));
+  EXPECT_THAT(config.error().message, HasSubstr("models[1]: name is missing"));
+}
+
+TEST(Config, SizesTimesAndVariables) {
+  const auto config = parse("memory_budget: 1.5GiB\nkeep_alive: 5m\nhome: ${DATA}/hearth\n", {{"DATA", "/data"}});
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->memory_budget, 1'610'612'736U);
+  EXPECT_EQ(config->keep_alive, std::chrono::minutes{5});
+  EXPECT_EQ(config->home, "/data/hearth");
+  const auto missing = parse("home: ${NOPE}\n");
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, HasSubstr("NOPE is not set"));
+}
+
+TEST(Config, WhatIsPrintedIsReadBackTheSame) {
+  const auto config = parse("listen: '[::1]:99'\nkeep_alive: -1\nmodels: [{name: m, model: x, parallel: 2}]\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const auto again = parse(print_config(*config));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(print_config(*again), print_config(*config));
+  EXPECT_EQ(again->address, "::1");
+}
+
+TEST(Listen, AcceptsTheUsualForms) {
+  Config config;
+  EXPECT_TRUE(set_listen(config, "8080"));
+  EXPECT_EQ(config.port, 8080);
+  EXPECT_TRUE(set_listen(config, "0.0.0.0:1"));
+  EXPECT_FALSE(is_loopback(config.address));
+  EXPECT_TRUE(set_listen(config, "localhost:1"));
+  EXPECT_TRUE(is_loopback(config.address));
+  EXPECT_FALSE(set_listen(config, "host:70000"));
+  EXPECT_FALSE(set_listen(config, ""));
+}
+
+}  // namespace
+}  // namespace hearth::app
