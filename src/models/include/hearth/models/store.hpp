@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -32,7 +34,7 @@ struct Model {
   std::string name;    // display form
   std::string digest;  // hex sha256 of the manifest's bytes; of the file for a plain file
   WallClock::time_point modified;
-  std::uint64_t size = 0;  // bytes of all layers
+  std::uint64_t size = 0;                      // bytes of all layers
   std::vector<std::filesystem::path> weights;  // GGUF; several for a split model, in order
   std::vector<std::filesystem::path> adapters;
   std::optional<std::filesystem::path> projector;
@@ -44,9 +46,9 @@ struct Model {
   Parameters parameters;
   std::vector<SeedMessage> messages;
   std::string format = "gguf";
-  std::string family;          // general.architecture
-  std::string parameter_size;  // "1.2B"
-  std::string quantization;    // "Q4_K_M"
+  std::string family;               // general.architecture
+  std::string parameter_size;       // "1.2B"
+  std::string quantization;         // "Q4_K_M"
   std::int64_t context_length = 0;  // trained
   std::int64_t embedding_length = 0;
   std::vector<std::string> capabilities;  // "completion", "tools", "insert", "embedding", "thinking", "vision"
@@ -64,7 +66,7 @@ using OnProgress = std::function<void(const Progress&)>;  // on the caller's io 
 /// What `create` is made of: a Modelfile, parsed, or the fields of POST /api/create.
 struct CreateRequest {
   std::string name;
-  std::string from;  // a model name, or a path of a GGUF file
+  std::string from;                                           // a model name, or a path of a GGUF file
   std::vector<std::pair<std::string, std::string>> files;     // file name to blob digest
   std::vector<std::pair<std::string, std::string>> adapters;  // file name (or path, with an empty digest) to digest
   std::optional<std::string> template_text;
@@ -76,8 +78,8 @@ struct CreateRequest {
 };
 
 /// Quantizes a GGUF; given by the composition root, since only `engine` may call libllama.
-using Quantizer = std::function<Result<>(const std::filesystem::path& in, const std::filesystem::path& out,
-                                         const std::string& type)>;
+using Quantizer =
+    std::function<Result<>(const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type)>;
 
 /// The models on this machine: $home/models/{blobs/sha256-<hex>, manifests/<host>/<ns>/<model>/<tag>}, Ollama's layout.
 /// A blob has its final name only once its sha256 was verified; writes are temp file, fsync, rename. Safe against
@@ -88,9 +90,18 @@ class Store {
   struct Options {
     std::filesystem::path root;  // $HEARTH_HOME/models
     std::size_t parallel_ranges = 8;
-    std::string hub_endpoint = "https://huggingface.co";   // env HF_ENDPOINT
-    std::string hub_token;                                 // env HF_TOKEN
+    std::string hub_endpoint = "https://huggingface.co";  // env HF_ENDPOINT
+    std::string hub_token;                                // env HF_TOKEN
     std::string ca_file;
+
+    std::uint64_t range_bytes = 8U << 20;             // of one ranged GET; held in memory while it arrives
+    std::uint64_t push_chunk_bytes = 64U << 20;       // of one PATCH; read from disk as it is sent
+    std::chrono::milliseconds stall_timeout{30'000};  // a transfer without a byte of progress is tried again
+    unsigned max_retries = 6;                         // of one range, one chunk, one small request
+    std::chrono::milliseconds first_backoff{500};     // doubles each time, up to 10 s
+    std::uint64_t disk_reserve_bytes = 256U << 20;    // kept free: no pull starts that would go below it
+    std::chrono::hours leftover_age{7 * 24};          // open() deletes older unfinished and unnamed blobs
+    std::size_t facts_cached = 512;                   // models whose header needs no second reading
   };
   static Result<std::unique_ptr<Store>> open(Options options, async::BlockingPool& pool, Quantizer quantizer);
   virtual ~Store() = default;
