@@ -28,7 +28,7 @@ void fuzz_head(std::string_view bytes) {
   }
 }
 
-// However the input is cut, the decoder says the same.
+// The decoder hands out neither more than its bound nor more than it was given.
 void fuzz_chunks(std::string_view bytes) {
   using hearth::net::ChunkedDecoder;
   constexpr std::uint64_t kMaxBody = 1000;
