@@ -129,6 +129,12 @@ std::vector<std::string> JsonValue::strings(std::size_t most) const {
   return out;
 }
 
+std::optional<JsonValue> JsonValue::first() const {
+  simdjson::dom::array array;
+  if (element_.get_array().get(array) != simdjson::SUCCESS || array.size() == 0) return std::nullopt;
+  return JsonValue{*array.begin(), fmt::format("{}[0]", path_), *fault_};
+}
+
 std::size_t JsonValue::size() const noexcept {
   if (simdjson::dom::array array; element_.get_array().get(array) == simdjson::SUCCESS) return array.size();
   if (simdjson::dom::object object; element_.get_object().get(object) == simdjson::SUCCESS) return object.size();

@@ -54,6 +54,7 @@ class JsonValue {
   void each_field(std::size_t most, const OnField& on_field) const;  // of an object whose keys are data
   void object(const OnObject& on_object) const;                      // of an object with named fields
   std::vector<std::string> strings(std::size_t most) const;          // of an array of strings
+  std::optional<JsonValue> first() const;                            // item of an array, unless it is empty
   std::size_t size() const noexcept;                                 // of an array or object
   /// The value as JSON text without spaces, fields in their order.
   std::string raw() const;

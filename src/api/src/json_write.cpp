@@ -38,6 +38,15 @@ void append_valid(std::string& out, std::string_view text) {
   out.append(text, done);
 }
 
+template <class T>
+void append_finite(std::string& out, T value) {
+  if (std::isfinite(value)) {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  } else {
+    out += "null";
+  }
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -50,12 +59,8 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_json_number(std::string& out, double value) {
-  if (!std::isfinite(value)) {
-    out += "null";
-    return;
-  }
-  fmt::format_to(std::back_inserter(out), "{}", value);
-}
+void append_json_number(std::string& out, double value) { append_finite(out, value); }
+
+void append_json_number(std::string& out, float value) { append_finite(out, value); }
 
 }  // namespace hearth::api

@@ -13,5 +13,6 @@ void append_json_string(std::string& out, std::string_view text);
 /// Appends a number as JSON has it: shortest form that reads back the same; NaN and infinities, which JSON lacks, as
 /// null.
 void append_json_number(std::string& out, double value);
+void append_json_number(std::string& out, float value);
 
 }  // namespace hearth::api

@@ -33,6 +33,9 @@ Task<> async_pump(StreamSource& source, Ahead& ahead) {
       while (ahead.events.size() >= kMaxEventsAhead) co_await ahead.space.async_wait(use_tuple);
     }
     co_return;
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) co_return;  // the writer or the client ended it
+    log::error("api.stream_failed", {{"reason", e.what()}});
   } catch (const std::exception& e) {
     log::error("api.stream_failed", {{"reason", e.what()}});
   }

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openai_shape.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "hearth/base/id.hpp"
+#include "json_write.hpp"
+
+namespace hearth::api::openai {
+namespace {
+
+void append_bytes(std::string& out, std::string_view bytes) {
+  out += '[';
+  for (const char c : bytes) {
+    if (out.back() != '[') out += ',';
+    fmt::format_to(std::back_inserter(out), "{}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  }
+  out += ']';
+}
+
+void append_token(std::string& out, std::string_view bytes, float logprob) {
+  out += R"({"token":)";
+  append_json_string(out, bytes);
+  out += R"(,"logprob":)";
+  append_json_number(out, logprob);
+  out += R"(,"bytes":)";
+  append_bytes(out, bytes);
+}
+
+}  // namespace
+
+std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::int64_t unix_seconds(WallClock::time_point at) {
+  return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+}
+
+std::string_view finish_word(inference::FinishReason reason) {
+  switch (reason) {
+    case inference::FinishReason::stop:
+    case inference::FinishReason::stop_sequence: return "stop";
+    case inference::FinishReason::length: return "length";
+    case inference::FinishReason::tool_calls: return "tool_calls";
+  }
+  return "stop";
+}
+
+Json usage_json(const inference::Usage& usage) {
+  return Json{{"prompt_tokens", usage.prompt_tokens},
+              {"completion_tokens", usage.completion_tokens},
+              {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+              {"prompt_tokens_details", Json{{"cached_tokens", usage.cached_tokens}}},
+              {"completion_tokens_details", Json{{"reasoning_tokens", usage.reasoning_tokens}}}};
+}
+
+void append_logprob(std::string& out, const inference::TokenLogprob& token) {
+  append_token(out, token.bytes, token.logprob);
+  out += R"(,"top_logprobs":[)";
+  for (const auto& other : token.top) {
+    if (out.back() != '[') out += ',';
+    append_token(out, other.bytes, other.logprob);
+    out += '}';
+  }
+  out += "]}";
+}
+
+std::string chat_logprobs(const std::vector<inference::TokenLogprob>& tokens) {
+  std::string out = R"({"content":[)";
+  for (const auto& token : tokens) {
+    if (out.back() != '[') out += ',';
+    append_logprob(out, token);
+  }
+  return out += R"(],"refusal":null})";
+}
+
+Json tool_calls_json(const std::vector<inference::ToolCall>& calls) {
+  Json out = Json::array();
+  for (const inference::ToolCall& call : calls) {
+    out.push_back(Json{
+        {"id", call.id}, {"type", "function"}, {"function", Json{{"name", call.name}, {"arguments", call.arguments}}}});
+  }
+  return out;
+}
+
+Head make_head(const Call& call, std::string_view prefix, std::string model) {
+  return Head{random_id(prefix), std::move(model), unix_seconds(WallClock::now()),
+              "hearth-" + call.shared().services.version};
+}
+
+}  // namespace hearth::api::openai
