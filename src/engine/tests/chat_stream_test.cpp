@@ -227,6 +227,20 @@ TEST_P(LongAnswers, AreReadInLinearTimeAndAlmostAtOnce) {
   EXPECT_GE(got.deltas, 10'000U);
 }
 
+TEST(ChatStream, ReadsArgumentsOfManySmallPartsInLinearTime) {
+  const RenderedChat chat = rendered("Qwen-Qwen3-0.6B", true);
+  const std::string output = "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": [" +
+                             long_text(100'000, "\"ab\", 1, ") + "2]}}\n</tool_call>";
+  ChatStream stream{chat.parser};
+
+  const Collected got = read(stream, random_chunks(output, 7));
+
+  EXPECT_LE(stream.parsed_for_test(), 12 * output.size());
+  EXPECT_FALSE(stream.malformed());
+  ASSERT_EQ(got.calls.size(), 1U);
+  EXPECT_GT(got.calls[0].arguments.size(), 100'000U);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Streams, LongAnswers,
     testing::Values(
