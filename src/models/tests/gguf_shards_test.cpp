@@ -39,6 +39,11 @@ class Shards : public ::testing::Test {
     return read_model(folder_ / "m-00002-of-00002.gguf");
   }
 
+  std::string refusal() {
+    const auto info = read();
+    return info ? "accepted" : info.error().message;
+  }
+
   std::filesystem::path folder_;
   GgufWriter first_;
   GgufWriter second_;
@@ -65,17 +70,17 @@ TEST_F(Shards, AMissingShardIsNamed) {
 
 TEST_F(Shards, AnInconsistentSetIsRefused) {
   split(second_, 0, 2);
-  EXPECT_NE(read().error().message.find("says that it is shard 1 of 2"), std::string::npos);
+  EXPECT_NE(refusal().find("says that it is shard 1 of 2"), std::string::npos);
   split(second_, 1, 3);
-  EXPECT_NE(read().error().message.find("shard 2 of 3"), std::string::npos);
+  EXPECT_NE(refusal().find("shard 2 of 3"), std::string::npos);
   second_.value("split.no", 4, GgufWriter::raw<std::uint32_t>(1))
       .value("split.count", 2, GgufWriter::raw<std::uint16_t>(2));
-  EXPECT_NE(read().error().message.find("(u16)"), std::string::npos) << "libllama aborts on another type";
+  EXPECT_NE(refusal().find("(u16)"), std::string::npos) << "libllama aborts on another type";
   split(second_, 1, 2);
   first_.value("split.tensors.count", 5, GgufWriter::raw<std::int32_t>(12));
-  EXPECT_NE(read().error().message.find("split.tensors.count is 12"), std::string::npos);
+  EXPECT_NE(refusal().find("split.tensors.count is 12"), std::string::npos);
   second_.tensors[0].name = first_.tensors[0].name;
-  EXPECT_NE(read().error().message.find("in two shards"), std::string::npos);
+  EXPECT_NE(refusal().find("in two shards"), std::string::npos);
 }
 
 TEST(ShardNames, OtherNamesAreThemselves) {
