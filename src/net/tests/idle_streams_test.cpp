@@ -61,7 +61,7 @@ TEST(IdleStreams, AThousandAreCheapAndAllWakeUp) {
   sleepers.timers.reserve(kStreams);
   LoopbackServer server{
       [&sleepers](const Request&, Responder& responder) { return stream_after_sleep(sleepers, responder); },
-      small_limits(),
+      patient_limits(),
       {},
       1};
   const auto before = mallinfo2().uordblks;

@@ -8,7 +8,7 @@ namespace hearth::net::test {
 namespace {
 
 struct Case {
-  Limits limits = small_limits();
+  Limits limits = patient_limits();
   std::optional<LoopbackServer> server;
   std::optional<RawClient> client;
 

@@ -27,9 +27,10 @@ using namespace std::chrono_literals;
 /// How long a test waits for what must happen; only failing tests wait that long.
 inline constexpr std::chrono::seconds kPatience{10};
 
-inline Limits small_limits() {
+/// Timeouts that no passing test reaches: what closes earlier was closed for another reason.
+inline Limits patient_limits() {
   Limits limits;
-  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 10s;
+  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 10 * kPatience;
   limits.linger_timeout = 500ms;
   return limits;
 }
@@ -37,7 +38,7 @@ inline Limits small_limits() {
 /// A server on a free loopback port; stopped when the test ends, also when it fails.
 class LoopbackServer {
  public:
-  explicit LoopbackServer(Handler handler, Limits limits = small_limits(), BodyPlanner planner = {},
+  explicit LoopbackServer(Handler handler, Limits limits = patient_limits(), BodyPlanner planner = {},
                           std::size_t threads = 2)
       : io_{threads} {
     ServerOptions options;

@@ -259,6 +259,27 @@ TEST(Server, KeepsPipelinedBytesThatArriveWhileAHandlerRuns) {
   EXPECT_EQ(body_of(client.read_answer()), "POST /later|body");
 }
 
+TEST(Server, AFullPipelineDoesNotDisturbTheRunningHandler) {
+  Gate gate;
+  Limits limits = patient_limits();
+  limits.max_head_bytes = 200;
+  LoopbackServer server{behind(gate), limits};
+  RawClient client{server.port()};
+  client.send(kGet);
+  gate.running.get_future().wait();
+
+  for (int i = 0; i < 100; ++i) client.send(kGet);
+  RawClient other{server.port()};  // two more round trips on the same thread: the bytes above have been seen
+  RawClient another{server.port()};
+  for (RawClient* bystander : {&other, &another}) {
+    bystander->send("GET /idle HTTP/1.1\r\nHost: x\r\n\r\n");
+    bystander->read_answer();
+  }
+  gate.opened.set_value();
+
+  for (int i = 0; i < 101; ++i) ASSERT_EQ(body_of(client.read_answer()), "GET /a|") << i;
+}
+
 BodyPlanner spool_to(std::string path, std::uint64_t max_bytes) {
   return [path = std::move(path), max_bytes](const Request& head) -> Result<BodyPlan> {
     if (head.path == "/forbidden") return fail(ErrorCode::forbidden, "no uploads");
@@ -274,7 +295,7 @@ class Spool : public Test {
 };
 
 TEST_F(Spool, WritesALargeBodyToTheFile) {
-  LoopbackServer server{echo, small_limits(), spool_to(path, 8'000'000)};
+  LoopbackServer server{echo, patient_limits(), spool_to(path, 8'000'000)};
   RawClient client{server.port()};
   std::string body;
   for (int i = 0; i < 3'000'000; ++i) body.push_back(static_cast<char>(i * 7 % 251));
@@ -289,7 +310,7 @@ TEST_F(Spool, WritesALargeBodyToTheFile) {
 }
 
 TEST_F(Spool, RemovesTheFileWhenTheClientGoesAway) {
-  LoopbackServer server{echo, small_limits(), spool_to(path, 8'000'000)};
+  LoopbackServer server{echo, patient_limits(), spool_to(path, 8'000'000)};
   RawClient client{server.port()};
   client.send("PUT /blob HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + std::string(2'500'000, 'x'));
   client.finish_sending();
@@ -300,7 +321,7 @@ TEST_F(Spool, RemovesTheFileWhenTheClientGoesAway) {
 }
 
 TEST_F(Spool, ThePlannersRefusalIsTheAnswer) {
-  LoopbackServer server{echo, small_limits(), spool_to(path, 8'000'000)};
+  LoopbackServer server{echo, patient_limits(), spool_to(path, 8'000'000)};
   RawClient client{server.port()};
 
   client.send("PUT /forbidden HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n");
@@ -309,7 +330,7 @@ TEST_F(Spool, ThePlannersRefusalIsTheAnswer) {
 }
 
 TEST_F(Spool, ADiskErrorIsAFiveHundred) {
-  LoopbackServer server{echo, small_limits(), spool_to("/nonexistent/folder/file", 8'000'000)};
+  LoopbackServer server{echo, patient_limits(), spool_to("/nonexistent/folder/file", 8'000'000)};
   RawClient client{server.port()};
 
   client.send("PUT /blob HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
