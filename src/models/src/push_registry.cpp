@@ -87,11 +87,7 @@ class Upload {
     if (!is_success(response.status)) co_return fail(status_error(response, url, what));
     const auto location = response.headers.get("location");
     if (!location) co_return fail(ErrorCode::upstream_error, fmt::format("{} does not say where to upload", url.host));
-    HEARTH_CO_TRY(auto next, resolve(url, *location));
-    if (url.scheme == "https" && next.scheme != "https") {
-      co_return fail(ErrorCode::forbidden, fmt::format("{} sends the upload from https to http; refused", url.host));
-    }
-    co_return next;
+    co_return resolve(url, *location);
   }
 
   StoreContext& context_;

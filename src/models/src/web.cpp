@@ -32,11 +32,16 @@ bool is_loopback(std::string_view host) {
 }
 
 Result<net::Url> resolve(const net::Url& base, std::string_view location) {
-  if (location.starts_with("http://") || location.starts_with("https://")) return net::Url::parse(location);
-  if (!location.starts_with('/') || location.starts_with("//")) {
+  const bool absolute = location.starts_with("http://") || location.starts_with("https://");
+  if (!absolute && (!location.starts_with('/') || location.starts_with("//"))) {
     return fail(ErrorCode::upstream_error, fmt::format("{} redirects to a place that is not a URL", base.host));
   }
-  return net::Url::parse(fmt::format("{}{}", base.origin(), location));
+  HEARTH_TRY(auto target,
+             net::Url::parse(absolute ? std::string{location} : fmt::format("{}{}", base.origin(), location)));
+  if (base.scheme == "https" && target.scheme != "https") {
+    return fail(ErrorCode::forbidden, fmt::format("{} redirects from https to http; refused", base.host));
+  }
+  return target;
 }
 
 Error status_error(const net::ClientResponse& response, const net::Url& url, std::string_view what) {
@@ -67,16 +72,6 @@ Result<> Web::may_contact(const net::Url& url) const {
   return fail(
       ErrorCode::forbidden,
       fmt::format("{} would be spoken to without encryption; use https, or --insecure if you mean it", url.host));
-}
-
-Result<net::Url> Web::redirect_target(const net::ClientResponse& response, const net::Url& from) const {
-  const auto location = response.headers.get("location");
-  if (!location) return fail(ErrorCode::upstream_error, fmt::format("{} redirects to nowhere", from.host));
-  HEARTH_TRY(auto target, resolve(from, *location));
-  if (from.scheme == "https" && target.scheme != "https") {
-    return fail(ErrorCode::forbidden, fmt::format("{} redirects from https to http; refused", from.host));
-  }
-  return target;
 }
 
 // A token without credentials, as public repositories give (Docker Registry v2, "token authentication").
@@ -135,7 +130,8 @@ Task<Result<net::ClientResponse>> Web::async_stream(net::ClientRequest request, 
                   co_await client_->async_stream(std::move(sent), std::move(on_head), std::move(on_body)));
     response.final_url = request.url;
     if (follows && is_redirect(response.status)) {
-      HEARTH_CO_TRY(request.url, redirect_target(response, request.url));
+      const auto location = response.headers.get("location").value_or("");
+      HEARTH_CO_TRY(request.url, resolve(request.url, location));
       ++redirects;
       continue;
     }

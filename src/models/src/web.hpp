@@ -33,7 +33,6 @@ class Web {
 
  private:
   Result<> may_contact(const net::Url& url) const;
-  Result<net::Url> redirect_target(const net::ClientResponse& response, const net::Url& from) const;
   Task<Result<>> async_authorize(net::Url url, std::string challenge);
 
   std::unique_ptr<net::Client> client_;
@@ -46,7 +45,8 @@ class Web {
 Error status_error(const net::ClientResponse& response, const net::Url& url, std::string_view what);
 inline bool is_success(int status) { return status >= 200 && status < 300; }
 bool is_loopback(std::string_view host);
-/// `location` of an answer to a request for `base`: absolute, or a path of the same origin.
+/// `location` of an answer to a request for `base`: absolute, or a path of the same origin. Refused (forbidden) if it
+/// leads from https to http.
 Result<net::Url> resolve(const net::Url& base, std::string_view location);
 
 }  // namespace hearth::models

@@ -2,6 +2,8 @@
 // Pulls from a hub and from plain URLs, served by this process.
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "hearth/models/store.hpp"
 #include "store_machine.hpp"
 
@@ -180,17 +182,109 @@ TEST_F(PullFilesTest, AnUnknownRepositoryOrQuantIsNotFound) {
 
 TEST_F(PullFilesTest, TwoPullsOfOneNameShareOneDownload) {
   serve({{"r-Q4_K_M.gguf", bytes}});
+  std::atomic<bool> joined{false};
+  host.hold = [&](const net::Request&) { return !joined; };
   Lines first;
   Lines second;
+  OnProgress second_joined = [&, sink = second.sink()](const Progress& line) {
+    sink(line);
+    joined = true;
+  };
 
   auto one = machine.start(store->async_pull("hf.co/u/r", false, first.sink()), 0);
-  auto two = machine.start(store->async_pull("hf.co/u/r", false, second.sink()), 1);
+  while (host.count("/refs") == 0) std::this_thread::yield();
+  auto two = machine.start(store->async_pull("hf.co/u/r", false, second_joined), 1);
 
   ASSERT_TRUE(one.get());
   ASSERT_TRUE(two.get());
-  EXPECT_LE(host.count("/resolve/"), 1U);
-  EXPECT_EQ(first.statuses().back(), "success");
+  EXPECT_EQ(host.count("/refs"), 1U);
+  EXPECT_EQ(cdn.count("bytes=0-16383"), 1U);
+  EXPECT_EQ(second.statuses().front(), "pulling manifest");
   EXPECT_EQ(second.statuses().back(), "success");
+}
+
+TEST_F(PullFilesTest, TwoNamesOfOneBlobWaitForOneDownload) {
+  serve({{"r-Q4_K_M.gguf", bytes}});
+  cdn.hold = [&](const net::Request&) { return host.count("/tree/") < 2; };
+
+  auto one = machine.start(store->async_pull("hf.co/u/r", false, {}), 0);
+  auto two = machine.start(store->async_pull("hf.co/u/r:Q4_K_M", false, {}), 1);
+
+  ASSERT_TRUE(one.get());
+  ASSERT_TRUE(two.get());
+  EXPECT_EQ(cdn.count("bytes=0-16383"), 1U);
+  EXPECT_EQ(machine.run(store->async_find("hf.co/u/r"))->weights_digest,
+            machine.run(store->async_find("hf.co/u/r:Q4_K_M"))->weights_digest);
+  EXPECT_THAT(leftovers(home.path()), IsEmpty());
+}
+
+TEST_F(PullFilesTest, ABlobDeletedBeforeTheManifestIsFetchedAgain) {
+  serve({{"r-Q4_K_M.gguf", bytes}});
+  const auto blob = home.path() / "blobs" / ("sha256-" + sha256_hex(bytes));
+  int deletions = 0;
+  const OnProgress another_process = [&](const Progress& line) {
+    if (line.status == "writing manifest" && deletions++ == 0) fs::remove(blob);
+  };
+
+  const auto pulled = pull("hf.co/u/r", another_process);
+
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_EQ(deletions, 2);
+  EXPECT_TRUE(fs::exists(blob));
+
+  const OnProgress hostile_process = [&](const Progress& line) {
+    if (line.status == "writing manifest") fs::remove(blob);
+  };
+  EXPECT_EQ(pull("hf.co/u/r", hostile_process).error().code, ErrorCode::conflict);
+}
+
+TEST_F(PullFilesTest, AServerInTroubleIsAskedAgainButNotForever) {
+  serve({{"r-Q4_K_M.gguf", bytes}});
+  std::atomic<int> failures{0};
+  cdn.refusal = [&](const net::Request& request) {
+    return request.headers.get("range") == "bytes=16384-32767" && failures++ < 2 ? 503 : 0;
+  };
+  ASSERT_TRUE(pull("hf.co/u/r"));
+  EXPECT_EQ(failures, 3);
+
+  ASSERT_TRUE(machine.run(store->async_remove("hf.co/u/r")));
+  failures = -1'000'000;
+  const auto pulled = pull("hf.co/u/r");
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(failures, -1'000'000 + 3) << "max_retries is 2";
+  EXPECT_THAT(pulled.error().message, HasSubstr("503"));
+}
+
+TEST_F(PullFilesTest, AnAddressThatExpiredIsAskedForAgain) {
+  serve({{"r-Q4_K_M.gguf", bytes}});
+  const auto path = "/u/r/resolve/" + std::string{kCommit} + "/r-Q4_K_M.gguf";
+  cdn.files["/fresh"] = bytes;
+  std::atomic<int> served{0};
+  cdn.refusal = [&](const net::Request& request) {
+    if (request.path == "/fresh" || served++ < 4) return 0;
+    const std::lock_guard lock{host.mutex};
+    host.redirects[path] = cdn_server->origin() + "/fresh";
+    return 403;
+  };
+
+  const auto pulled = pull("hf.co/u/r");
+
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_GT(cdn.count("/fresh"), 0U);
+}
+
+TEST_F(PullFilesTest, AFileListGoesOnOnTheNextPageOfTheSameHost) {
+  serve({{"r-Q4_K_M.gguf", bytes}});
+  const auto tree = "/api/models/u/r/tree/" + std::string{kCommit};
+  host.files["/more"] = host.files[tree];
+  host.files[tree] = "[]";
+  host.links[tree] = "</more>; rel=\"next\"";
+  ASSERT_TRUE(pull("hf.co/u/r"));
+
+  host.links[tree] = "<" + cdn_server->origin() + "/more>; rel=\"next\"";
+  EXPECT_EQ(pull("hf.co/u/r").error().code, ErrorCode::forbidden);
+  host.links[tree] = "<" + tree + ">; rel=\"next\"";
+  EXPECT_EQ(pull("hf.co/u/r").error().code, ErrorCode::unsupported);
 }
 
 TEST_F(PullFilesTest, APullByUrlTakesItsNameFromTheFile) {

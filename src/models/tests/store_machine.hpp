@@ -163,8 +163,11 @@ class WebServer {
 struct FileHost {
   std::map<std::string, std::string> files;
   bool ranges = true;
-  bool truncate = false;                         // half of every answer, then the end
-  std::map<std::string, std::string> redirects;  // path to URL
+  bool truncate = false;                            // half of every answer, then the end
+  std::map<std::string, std::string> redirects;     // path to URL
+  std::map<std::string, std::string> links;         // Link headers by path
+  std::function<bool(const net::Request&)> hold;    // a request waits as long as this says so
+  std::function<int(const net::Request&)> refusal;  // not 0: answered instead of the file
   std::mutex mutex;
   std::vector<std::string> log;  // "GET /path bytes=0-1"
   std::map<std::string, std::string> seen_authorization;
@@ -184,9 +187,23 @@ struct FileHost {
       log.push_back(request.method + " " + request.path + " " + range);
       seen_authorization[request.path] = request.headers.get("authorization").value_or("");
     }
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    while (hold && hold(request)) {
+      timer.expires_after(std::chrono::milliseconds{1});
+      co_await timer.async_wait(asio::use_awaitable);
+    }
     net::Headers headers;
-    if (const auto target = redirects.find(request.path); target != redirects.end()) {
-      headers.set("Location", target->second);
+    if (const int code = refusal ? refusal(request) : 0; code != 0) {
+      (void)co_await responder.send(code, std::move(headers), "no");
+      co_return;
+    }
+    std::string target;
+    {
+      const std::lock_guard lock{mutex};
+      if (const auto found = redirects.find(request.path); found != redirects.end()) target = found->second;
+    }
+    if (!target.empty()) {
+      headers.set("Location", target);
       (void)co_await responder.send(302, std::move(headers), "");
       co_return;
     }
@@ -197,6 +214,7 @@ struct FileHost {
     }
     auto body = file->second;
     int status = 200;
+    if (const auto link = links.find(request.path); link != links.end()) headers.set("Link", link->second);
     headers.set("ETag", "\"" + sha256_hex(body).substr(0, 8) + "\"");
     if (ranges && range.starts_with("bytes=")) {
       const auto dash = range.find('-');

@@ -245,6 +245,18 @@ TEST(PullName, DockersRegistryIsServedByAnotherHost) {
             net::Url::parse("https://registry-1.docker.io/v2/ai/smollm2/manifests/latest")->text());
 }
 
+TEST(Redirect, NeverLeadsFromHttpsToHttp) {
+  const auto secure = *net::Url::parse("https://h.example/a");
+  const auto plain = *net::Url::parse("http://h.example/a");
+  EXPECT_EQ(resolve(secure, "http://h.example/b").error().code, ErrorCode::forbidden);
+  EXPECT_EQ(resolve(secure, "/b")->scheme, "https");
+  EXPECT_EQ(resolve(plain, "https://other.example/b")->host, "other.example");
+  EXPECT_FALSE(resolve(secure, "//other.example/b"));
+  EXPECT_FALSE(resolve(secure, "b"));
+  EXPECT_FALSE(resolve(secure, ""));
+  EXPECT_FALSE(resolve(secure, "file:///etc/passwd"));
+}
+
 TEST(Loopback, IsAnAddressAndNotAPrefix) {
   EXPECT_TRUE(is_loopback("localhost"));
   EXPECT_TRUE(is_loopback("127.0.0.9"));
