@@ -9,11 +9,11 @@
 #include <thread>
 
 #include "hearth/api/api.hpp"
+#include "hearth/app/store_session.hpp"
 #include "hearth/async/blocking_pool.hpp"
 #include "hearth/async/task_group.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/base/version.hpp"
-#include "hearth/engine/estimate.hpp"
 #include "hearth/engine/pool.hpp"
 #include "hearth/models/store.hpp"
 #include "hearth/net/server.hpp"
@@ -66,7 +66,6 @@ class AppImpl final : public App {
   void stop() override;
 
  private:
-  Result<> open_store();
   Result<> load_configured();
   Result<> bind();
   void log_request(const api::RequestRecord& record) const;
@@ -90,25 +89,11 @@ Result<> AppImpl::build() {
                 fmt::format("refusing to listen on {}: beyond this machine Hearth demands API keys, which this version does "
                             "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front", config_.address), "listen");
   }
-  HEARTH_CHECKED(open_store());
+  HEARTH_TRY(store_, open_store(config_, blocking_));
   pool_ = engine::Pool::create({.budget = config_.memory_budget, .keep_alive = config_.keep_alive, .observer = {}}, blocking_);
   engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
   HEARTH_CHECKED(load_configured());
   return bind();
-}
-
-Result<> AppImpl::open_store() {
-  const Environment environment = process_environment();
-  models::Store::Options options;
-  options.root = config_.home / "models";
-  if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
-  if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
-  if (const auto file = environment("SSL_CERT_FILE")) options.ca_file = *file;
-  const auto quantize = [](const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type) {
-    return engine::quantize(in, out, type);
-  };
-  HEARTH_TRY(store_, models::Store::open(std::move(options), blocking_, quantize));
-  return {};
 }
 
 Result<> AppImpl::load_configured() {

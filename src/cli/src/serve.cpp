@@ -15,7 +15,7 @@ struct ServeOptions {
 
 Result<> serve(const Globals& globals, const ServeOptions& options) {
   const app::Environment environment = app::process_environment();
-  Result<app::Config> config = options.config.empty() ? app::parse_config("", ".", environment)
+  Result<app::Config> config = options.config.empty() ? Result<app::Config>{globals.config()}
                                                       : app::load_config(options.config, environment);
   HEARTH_TRY(app::Config chosen, std::move(config));
   if (!globals.home.empty()) chosen.home = std::filesystem::absolute(globals.home);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/app/store_session.hpp"
+
+#include "hearth/engine/estimate.hpp"
+
+namespace hearth::app {
+
+Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking) {
+  const Environment environment = process_environment();
+  models::Store::Options options;
+  options.root = config.home / "models";
+  if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
+  if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
+  if (const auto file = environment("SSL_CERT_FILE")) options.ca_file = *file;
+  const auto quantize = [](const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type) {
+    return engine::quantize(in, out, type);
+  };
+  return models::Store::open(std::move(options), blocking, quantize);
+}
+
+Result<std::unique_ptr<StoreSession>> StoreSession::open(const Config& config) {
+  std::unique_ptr<StoreSession> session{new StoreSession};
+  HEARTH_TRY(session->store_, open_store(config, session->blocking_));
+  return session;
+}
+
+}  // namespace hearth::app
