@@ -8,9 +8,12 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include <common.h>
 #include <sampling.h>
+
+#include "grammar_root.hpp"
 
 namespace hearth::engine {
 namespace {
@@ -97,7 +100,8 @@ Result<common_params_sampling> to_params(const Model& model, const inference::Sa
 
 void fill_grammar(common_params_sampling& p, const Model& model, const GrammarSpec& spec) {
   if (!spec.gbnf.empty()) {
-    p.grammar = {spec.prefilled ? COMMON_GRAMMAR_TYPE_TOOL_CALLS : COMMON_GRAMMAR_TYPE_USER, spec.gbnf};
+    p.grammar = {spec.prefilled ? COMMON_GRAMMAR_TYPE_TOOL_CALLS : COMMON_GRAMMAR_TYPE_USER,
+                 with_start_symbol(spec.gbnf, spec.root)};
   }
   p.grammar_lazy = spec.lazy;
   p.generation_prompt = spec.generation_prompt;
@@ -133,7 +137,8 @@ void fill_grammar(common_params_sampling& p, const Model& model, const GrammarSp
 
 /// True when the answer is the argmax of the raw logits whatever the chain does in between.
 bool plain_greedy(const common_params_sampling& p) {
-  return p.temp <= 0 && p.dynatemp_range <= 0 && p.mirostat == 0 && p.logit_bias.empty() && p.grammar.empty() &&
+  const bool only_bans = std::ranges::all_of(p.logit_bias, [](const llama_logit_bias& b) { return b.bias == -kInf; });
+  return p.temp <= 0 && p.dynatemp_range <= 0 && p.mirostat == 0 && only_bans && p.grammar.empty() &&
          p.reasoning_budget_tokens < 0 && p.penalty_repeat == 1 && p.penalty_freq == 0 && p.penalty_present == 0 &&
          p.dry_multiplier == 0 && p.xtc_probability == 0 &&
          std::ranges::find(p.samplers, COMMON_SAMPLER_TYPE_ADAPTIVE_P) == p.samplers.end() &&
@@ -164,7 +169,10 @@ Result<std::unique_ptr<Sampler>> Sampler::create(const Model& model, const infer
   llama_vocab_get_suppress_tokens(model.vocab(), &suppressed);
   try {
     fill_grammar(params, model, grammar);
-    if (suppressed == 0 && plain_greedy(params)) return sampler;
+    if (suppressed == 0 && plain_greedy(params)) {
+      for (const llama_logit_bias& bias : params.logit_bias) sampler->banned_.push_back(bias.token);
+      return sampler;
+    }
     sampler->history_ = params.n_prev;
     sampler->sampler_.reset(common_sampler_init(model.raw(), params));
   } catch (const std::exception& e) {
@@ -175,8 +183,11 @@ Result<std::unique_ptr<Sampler>> Sampler::create(const Model& model, const infer
 
 Result<TokenId> Sampler::sample(llama_context* context, std::int32_t row) {
   if (!sampler_) {
-    const float* logits = llama_get_logits_ith(context, row);
+    float* logits = llama_get_logits_ith(context, row);
+    std::vector<float> kept;  // the row is put back as it was: log probabilities are reported from it
+    for (const TokenId banned : banned_) kept.push_back(std::exchange(logits[banned], -kInf));
     const TokenId token = argmax(logits, vocabulary_size_);
+    for (std::size_t i = banned_.size(); i-- > 0;) logits[banned_[i]] = kept[i];
     if (token >= vocabulary_size_) return fail(ErrorCode::internal, "the model produced no finite logits");
     return token;
   }

@@ -37,6 +37,7 @@ class Sampler {
     void operator()(common_sampler* sampler) const;
   };
   std::unique_ptr<common_sampler, Free> sampler_;  // null: greedy fast path
+  std::vector<TokenId> banned_;  // of the fast path
   std::int32_t vocabulary_size_ = 0;
   std::int32_t history_ = 0;  // prompt tokens worth remembering
 };

@@ -83,6 +83,7 @@ Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& 
   out.generation = merged(std::move(request.generation), resolved.options);
   std::ranges::copy(chat.additional_stops, std::back_inserter(out.generation.stop));
   out.grammar.gbnf = chat.grammar;
+  out.grammar.root = chat.grammar_root;
   out.grammar.lazy = chat.grammar_lazy;
   out.grammar.prefilled = chat.grammar_prefill;
   out.grammar.generation_prompt = chat.generation_prompt;

@@ -18,6 +18,7 @@ namespace hearth::engine {
 /// The grammar of one answer, already in GBNF.
 struct GrammarSpec {
   std::string gbnf;  // empty: none
+  std::string root = "root";  // its start symbol
   bool lazy = false;
   bool prefilled = false;         // the grammar also covers `generation_prompt`, which stands in the prompt already
   std::string generation_prompt;
