@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "anthropic_encode.hpp"
 #include "openai_routes.hpp"
 #include "openai_shape.hpp"
 
@@ -20,10 +21,14 @@ Json model_json(const models::Model& model) {
               {"meta", std::move(meta)}};
 }
 
+/// Anthropic's clients ask on the same path and say so; they get their own shape.
+bool is_anthropic(const Call& call) { return call.request().headers.get("anthropic-version").has_value(); }
+
 }  // namespace
 
 Task<Result<>> async_list_models(Call& call) {
   HEARTH_CO_TRY(const auto models, co_await call.store().async_list());
+  if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_list(models));
   Json data = Json::array();
   for (const models::Model& model : models) data.push_back(model_json(model));
   std::string body = dump(Json{{"object", "list"}, {"data", std::move(data)}});
@@ -32,6 +37,7 @@ Task<Result<>> async_list_models(Call& call) {
 
 Task<Result<>> async_get_model(Call& call) {
   HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(call.argument()));
+  if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_info(model));
   co_return co_await call.async_send_json(dump(model_json(model)));
 }
 

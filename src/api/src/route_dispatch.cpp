@@ -4,6 +4,7 @@
 #include "hearth/api/api.hpp"
 #include "hearth/base/id.hpp"
 #include "hearth/base/log.hpp"
+#include "management.hpp"
 #include "route.hpp"
 #include "route_origin.hpp"
 #include "route_table.hpp"
@@ -58,15 +59,28 @@ Task<Result<>> async_answer(Call& call, const Result<RouteMatch>& match) {
   co_return co_await match->route->handler(call);
 }
 
+/// Parallel coroutines that were cancelled together throw the exceptions of all of them as one.
+bool is_cancellation(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const boost::system::system_error& e) {
+    return e.code() == asio::error::operation_aborted;
+  } catch (const asio::multiple_exceptions& e) {
+    return is_cancellation(e.first_exception());
+  } catch (...) {
+    return false;
+  }
+}
+
 Task<Result<>> async_answer_or_error(Call& call, const Result<RouteMatch>& match) {
+  std::string reason;
   try {
     co_return co_await async_answer(call, match);
-  } catch (const boost::system::system_error& e) {
-    if (e.code() == asio::error::operation_aborted) throw;  // the client is gone; net ends the connection
-    log::error("api.handler_failed", {{"route", call.record().route}, {"reason", e.what()}});
   } catch (const std::exception& e) {
-    log::error("api.handler_failed", {{"route", call.record().route}, {"reason", e.what()}});
+    if (is_cancellation(std::current_exception())) throw;  // the client is gone; net ends the connection
+    reason = e.what();
   }
+  log::error("api.handler_failed", {{"id", call.id()}, {"route", call.record().route}, {"reason", reason}});
   co_return hearth::fail(ErrorCode::internal,
                          fmt::format("the server failed on this request; its log has {}", call.id()));
 }
@@ -121,6 +135,7 @@ net::BodyPlanner make_body_planner(Services services) {
     plan.max_bytes = services.limits.max_body_bytes;
     if (head.method == "POST" && match_pattern("/api/blobs/{digest}", head.path)) {
       if (services.loopback) HEARTH_CHECKED(check_origin(head));
+      HEARTH_CHECKED(check_management(services, head));
       plan.max_bytes = services.limits.max_blob_bytes;
       plan.spool_path = upload_path(services, head);
     }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ struct Script {
   std::optional<Error> error;
   std::vector<inference::Event> events;
   std::optional<std::size_t> hold_at;
+  bool throws = false;  // as a third party's bug would
 };
 
 inline inference::Event prompt_done(std::int64_t tokens, std::int64_t cached = 0, std::int32_t choice = 0) {
@@ -168,6 +170,7 @@ class FakeLocal : public provider::Local {
     if (scripts.empty()) return fail(ErrorCode::internal, "the test gave the fake no script for this call");
     Script script = std::move(scripts.front());
     scripts.pop_front();
+    if (script.throws) throw std::runtime_error{"a bug"};
     if (script.error) return fail(*script.error);
     return std::make_unique<Stream>(*this, std::move(script));
   }

@@ -35,6 +35,15 @@ TEST_F(RouteTest, ListsModelsWithTheirIds) {
   EXPECT_EQ(body["data"][0]["owned_by"], "hearth");
 }
 
+TEST_F(RouteTest, AnthropicsClientsGetTheirOwnModelList) {
+  store.models = {FakeStore::model("small:latest")};
+  const Json list = Json::parse(ask("GET", "/v1/models", {}, {{"anthropic-version", "2023-06-01"}}).body);
+  EXPECT_EQ(list["data"][0]["type"], "model");
+  const Json one = Json::parse(ask("GET", "/v1/models/small:latest", {}, {{"anthropic-version", "2023-06-01"}}).body);
+  EXPECT_EQ(one["id"], "small:latest");
+  EXPECT_EQ(one["type"], "model");
+}
+
 TEST_F(RouteTest, FindsAModelWhoseIdHasSlashesAndColons) {
   store.models = {FakeStore::model("hf.co/a/b:Q4_K_M")};
   EXPECT_EQ(Json::parse(ask("GET", "/v1/models/hf.co/a/b:Q4_K_M").body)["id"], "hf.co/a/b:Q4_K_M");
@@ -73,6 +82,18 @@ TEST_F(RouteTest, EveryAnswerCarriesItsRequestId) {
 TEST_F(RouteTest, WorkIsRefusedWhileShuttingDown) {
   draining = true;
   EXPECT_EQ(ask("GET", "/v1/models").status, 200);
+  const auto refused = post("/v1/chat/completions", Json::object());
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.header("Retry-After"), "5");
+}
+
+TEST_F(RouteTest, AnExceptionIsA500ThatTheLogExplains) {
+  engine.scripts = {{.throws = true}};
+  const auto answer =
+      post("/v1/chat/completions", {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}});
+  EXPECT_EQ(answer.status, 500);
+  const std::string message = Json::parse(answer.body)["error"]["message"];
+  EXPECT_EQ(message, "the server failed on this request; its log has " + records.at(0).id);
 }
 
 TEST(Loopback, KnowsWhichAuthoritiesAreThisMachine) {
