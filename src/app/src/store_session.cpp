@@ -9,6 +9,7 @@ Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::B
   const Environment environment = process_environment();
   models::Store::Options options;
   options.root = config.home / "models";
+  for (const auto& model : config.models) options.named.emplace_back(model.name, model.source);
   if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
   if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
   if (const auto file = environment("SSL_CERT_FILE")) options.ca_file = *file;

@@ -47,9 +47,7 @@ class FolderStore final : public Store {
   }
 
   Task<Result<Model>> async_find(std::string name) override {
-    auto find = [&]() -> Result<Model> {
-      return is_path(name) ? view_file(context_, expand_path(name)) : find_name(name);
-    };
+    auto find = [&] { return find_now(name); };
     co_return co_await context_.pool.async_run(std::move(find));
   }
 
@@ -141,6 +139,21 @@ class FolderStore final : public Store {
   std::filesystem::path spool_folder() const override { return context_.catalog.blobs().spool(); }
 
  private:
+  Result<Model> find_now(const std::string& text) {
+    const auto& named = context_.options.named;
+    const auto given = std::ranges::find(named, text, &std::pair<std::string, std::string>::first);
+    if (given != named.end()) {
+      HEARTH_TRY(Model model, find_unnamed(given->second));
+      model.name = given->first;
+      return model;
+    }
+    return find_unnamed(text);
+  }
+
+  Result<Model> find_unnamed(const std::string& text) {
+    return is_path(text) ? view_file(context_, expand_path(text)) : find_name(text);
+  }
+
   Result<Model> find_name(const std::string& text) {
     HEARTH_TRY(const auto name, parse_model_name(text));
     auto stored = context_.catalog.read(name);
@@ -166,7 +179,16 @@ class FolderStore final : public Store {
     std::ranges::sort(models, [](const Model& a, const Model& b) {
       return a.modified != b.modified ? a.modified > b.modified : a.name < b.name;
     });
-    return models;
+    std::vector<Model> all;
+    for (const auto& [name, source] : context_.options.named) {
+      if (auto model = find_now(name)) {
+        all.push_back(*std::move(model));
+      } else {
+        log::warn("model left out", {{"model", name}, {"why", model.error().message}});
+      }
+    }
+    std::ranges::move(models, std::back_inserter(all));
+    return all;
   }
 
   StoreContext context_;

@@ -83,8 +83,7 @@ Task<Result<std::shared_ptr<const Resolved>>> LocalEngine::async_resolve(std::st
   const auto named = std::ranges::find(configured_, name, &ConfiguredModel::name);
   const bool pinned = named != configured_.end();
   Resolved resolved;
-  HEARTH_CO_TRY(resolved.model, co_await store_.async_find(pinned ? named->source : name));
-  if (pinned) resolved.model.name = named->name;
+  HEARTH_CO_TRY(resolved.model, co_await store_.async_find(name));
   HEARTH_CO_TRY(resolved.options, models::to_options(resolved.model.parameters));
   resolved.spec = make_spec(resolved.model, resolved.options.runtime, pinned ? named->options : engine::LoadOptions{});
   resolved.spec.pinned = pinned;

@@ -89,6 +89,7 @@ class Store {
  public:
   struct Options {
     std::filesystem::path root;  // $HEARTH_HOME/models
+    std::vector<std::pair<std::string, std::string>> named;  // names given from outside: (name, path or name in the store)
     std::size_t parallel_ranges = 8;
     std::string hub_endpoint = "https://huggingface.co";  // env HF_ENDPOINT
     std::string hub_token;                                // env HF_TOKEN
@@ -106,9 +107,10 @@ class Store {
   static Result<std::unique_ptr<Store>> open(Options options, async::BlockingPool& pool, Quantizer quantizer);
   virtual ~Store() = default;
 
-  /// A model by name, or by path of a GGUF file ("./x.gguf", "/x.gguf"). Unknown: not_found with the command to type.
+  /// A model by name (Options::named first, then the folder's), or by path of a GGUF file ("./x.gguf", "/x.gguf").
+  /// Unknown: not_found with the command to type.
   virtual Task<Result<Model>> async_find(std::string name) = 0;
-  /// Every model, newest first. A broken manifest is logged and left out.
+  /// Every model: Options::named in their order, then the folder's, newest first. A broken manifest is logged and left out.
   virtual Task<Result<std::vector<Model>>> async_list() = 0;
   /// Joins a pull of the same name that is running. `insecure` allows http and unverified TLS.
   virtual Task<Result<>> async_pull(std::string name, bool insecure, OnProgress progress) = 0;
