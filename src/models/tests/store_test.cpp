@@ -97,9 +97,9 @@ TEST_F(StoreTest, APlainFileIsAModelToo) {
 TEST_F(StoreTest, NamesFromOutsideAreFoundAndListedFirst) {
   const auto path = file("b.gguf", model_bytes(64, 1));
   ASSERT_TRUE(machine.run(store->async_import(path, "stored", {})));
-  Store::Options options;
+  auto options = small_options(home.path());
   options.named = {{"small", path.string()}, {"alias", "stored"}};
-  const auto named = machine.open(home.path(), options);
+  const auto named = machine.open(options);
 
   const auto found = machine.run(named->async_find("small"));
   const auto listed = machine.run(named->async_list());
