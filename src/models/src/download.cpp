@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backoff.hpp"
+#include "hearth/base/id.hpp"
 
 namespace hearth::models {
 namespace {
@@ -125,6 +126,7 @@ Task<Result<>> Download::async_aim() {
   }
   // The digest of a blob says which version it is; other files go by what the server says, or cannot be resumed.
   if (!source_.sha256.empty()) target_.validator.clear();
+  if (source_.sha256.empty() && target_.validator.empty()) target_.validator = random_id("unknown-");
   co_return Result<>{};
 }
 

@@ -131,7 +131,9 @@ TEST_F(CatalogTest, APartialFileHasOneOwnerAndGoesOnWhereItStopped) {
   ASSERT_TRUE((*second)->write_range(0, "1234"));
   ASSERT_TRUE((*second)->write_range(2, "90"));
   EXPECT_EQ(read_text(path), "1234567890");
-  EXPECT_TRUE(PartialState::parse(read_text(path.string() + ".state"))->complete());
+  const auto state = PartialState::parse(read_text(path.string() + ".state"));
+  ASSERT_TRUE(state);
+  EXPECT_TRUE(state->complete());
 
   ASSERT_TRUE((*second)->begin(10, 4, "another version"));
   EXPECT_EQ((*second)->state().bytes_done(), 0U);

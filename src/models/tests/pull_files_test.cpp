@@ -298,20 +298,43 @@ TEST_F(PullFilesTest, APullByUrlTakesItsNameFromTheFile) {
   EXPECT_THAT(leftovers(home.path()), IsEmpty());
 }
 
+TEST_F(PullFilesTest, APullGoesOnWithTheRangesThatAreMissing) {
+  serve({{"r-Q4_K_M.gguf", bytes}});
+  std::atomic<int> left{6};
+  cdn.refusal = [&](const net::Request&) { return left-- > 0 ? 0 : 404; };
+  ASSERT_FALSE(pull("hf.co/u/r"));
+  const auto partial = home.path() / "blobs" / ("sha256-" + sha256_hex(bytes) + "-partial.state");
+  const auto state = PartialState::parse(read_text(partial));
+  ASSERT_TRUE(state);
+  const auto done = static_cast<std::size_t>(std::ranges::count(state->done, true));
+  ASSERT_GT(done, 0U);
+  left = 1'000'000;
+  cdn.forget_log();
+
+  ASSERT_TRUE(pull("hf.co/u/r"));
+
+  EXPECT_EQ(cdn.count("bytes="), 1 + state->done.size() - done);
+}
+
 TEST_F(PullFilesTest, AChangedFileAtAUrlIsNotGluedToTheOldOne) {
-  host.files["/t.gguf"] = bytes;
-  host.truncate = false;
+  std::atomic<int> left{0};
+  host.refusal = [&](const net::Request&) { return left-- > 0 ? 0 : 404; };
   open();
   const auto url = server->origin() + "/t.gguf";
-  // What an earlier run left of another version: the first range, with another ETag.
-  const auto partial = home.path() / "blobs" / ("sha256-" + sha256_hex(url) + "-partial");
-  const auto old = PartialState::fresh(bytes.size(), 16 << 10, "\"old\"");
-  write_text(partial, std::string(bytes.size(), 'x'));
-  write_text(partial.string() + ".state", old.head_line() + PartialState::done_line(0));
+  for (const bool etags : {true, false}) {
+    host.etags = etags;
+    host.put("/t.gguf", model_bytes(2'000, 8));
+    left = 6;
+    ASSERT_FALSE(pull(url));
+    EXPECT_EQ(leftovers(home.path()).size(), 2U);
+    host.put("/t.gguf", bytes);
+    left = 1'000'000;
 
-  ASSERT_TRUE(pull(url));
+    ASSERT_TRUE(pull(url));
 
-  EXPECT_EQ(machine.run(store->async_find("t"))->weights_digest, sha256_hex(bytes));
+    EXPECT_EQ(machine.run(store->async_find("t"))->weights_digest, sha256_hex(bytes));
+    ASSERT_TRUE(machine.run(store->async_remove("t")));
+  }
 }
 
 TEST_F(PullFilesTest, AResumedBlobThatIsWrongIsFetchedOnceMoreFromZero) {

@@ -122,7 +122,7 @@ struct FakeRegistryTest : ::testing::Test {
   std::unique_ptr<Store> store = machine.open(home.path());
   std::string token_realm;  // not empty: manifests and blobs want a token from there
   std::atomic<int> tokens_given{0};
-  const std::string bytes = model_bytes(2'000, 3);
+  std::string bytes = model_bytes(2'000, 3);
 
   void serve(const std::string& media_type) {
     Manifest manifest;
@@ -213,7 +213,20 @@ TEST_F(FakeRegistryTest, ABlobOfAnotherSizeIsRefused) {
 
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().code, ErrorCode::corrupt_data);
+  EXPECT_EQ(host.count("bytes=16384-"), 0U) << "said before it is fetched";
   EXPECT_EQ(check_blobs(home.path()), 0U);
+}
+
+TEST_F(FakeRegistryTest, AHostileGgufLeavesNoBlob) {
+  bytes.resize(bytes.size() - 5'000);
+  serve("application/vnd.docker.ai.gguf.v3");
+
+  const auto pulled = pull();
+
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(pulled.error().code, ErrorCode::corrupt_data);
+  EXPECT_EQ(check_blobs(home.path()), 0U);
+  EXPECT_FALSE(machine.run(store->async_find(server->host() + "/t/m")));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -159,11 +160,12 @@ class WebServer {
   std::unique_ptr<net::Server> server_;
 };
 
-/// Files by path, with ranges, and the ways in which servers misbehave. Set it up before the server runs.
+/// Files by path, with ranges, and the ways in which servers misbehave. Set up before the server runs; put() later.
 struct FileHost {
   std::map<std::string, std::string> files;
   bool ranges = true;
-  bool truncate = false;                            // half of every answer, then the end
+  std::atomic<bool> etags = true;
+  std::atomic<bool> truncate = false;               // half of every answer, then the end
   std::map<std::string, std::string> redirects;     // path to URL
   std::map<std::string, std::string> links;         // Link headers by path
   std::function<bool(const net::Request&)> hold;    // a request waits as long as this says so
@@ -176,6 +178,14 @@ struct FileHost {
     const std::lock_guard lock{mutex};
     return static_cast<std::size_t>(
         std::ranges::count_if(log, [&](const auto& line) { return line.find(part) != std::string::npos; }));
+  }
+  void put(const std::string& path, const std::string& content) {
+    const std::lock_guard lock{mutex};
+    files[path] = content;
+  }
+  void forget_log() {
+    const std::lock_guard lock{mutex};
+    log.clear();
   }
   net::Handler handler() {
     return [this](const net::Request& request, net::Responder& responder) { return async_answer(request, responder); };
@@ -198,24 +208,25 @@ struct FileHost {
       co_return;
     }
     std::string target;
+    std::optional<std::string> content;
     {
       const std::lock_guard lock{mutex};
       if (const auto found = redirects.find(request.path); found != redirects.end()) target = found->second;
+      if (const auto found = files.find(request.path); found != files.end()) content = found->second;
     }
     if (!target.empty()) {
       headers.set("Location", target);
       (void)co_await responder.send(302, std::move(headers), "");
       co_return;
     }
-    const auto file = files.find(request.path);
-    if (file == files.end()) {
+    if (!content) {
       (void)co_await responder.send(404, std::move(headers), "no");
       co_return;
     }
-    auto body = file->second;
+    auto& body = *content;
     int status = 200;
     if (const auto link = links.find(request.path); link != links.end()) headers.set("Link", link->second);
-    headers.set("ETag", "\"" + sha256_hex(body).substr(0, 8) + "\"");
+    if (etags) headers.set("ETag", "\"" + sha256_hex(body).substr(0, 8) + "\"");
     if (ranges && range.starts_with("bytes=")) {
       const auto dash = range.find('-');
       const auto begin = std::stoull(range.substr(6));
