@@ -33,8 +33,10 @@ std::string openai_body(const Error& error) {
   } else {
     append_json_string(out, error.param);
   }
+  // OpenAI's clients look for this code to tell a wrong model from a wrong path.
+  const bool model = error.code == ErrorCode::not_found && error.param == "model";
   out += R"(,"code":)";
-  append_json_string(out, about.name);
+  append_json_string(out, model ? "model_not_found" : about.name);
   return out += "}}";
 }
 

@@ -50,6 +50,7 @@ TEST_F(RouteTest, FindsAModelWhoseIdHasSlashesAndColons) {
   const auto missing = ask("GET", "/v1/models/none");
   EXPECT_EQ(missing.status, 404);
   EXPECT_EQ(Json::parse(missing.body)["error"]["param"], "model");
+  EXPECT_EQ(Json::parse(missing.body)["error"]["code"], "model_not_found");
 }
 
 TEST_F(RouteTest, AnUnknownPathIsA404InTheStyleOfItsApiWithTheNearestRoute) {
