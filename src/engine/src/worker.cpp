@@ -133,6 +133,10 @@ void Worker::after_decode(const std::vector<Scheduler::Slice>& slices, Clock::ti
 void Worker::report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row) {
   Sequence& sequence = *slice.sequence;
   const std::int32_t first = sequence.done - slice.count;
+  if (first == 0) {  // nothing predicts the first token; it has an entry so that entries and tokens stand side by side
+    const TokenId token = sequence.tokens.front();
+    sequence.answer->add_prompt_logprob({.id = token, .bytes = model_->piece(token, true)});
+  }
   for (std::int32_t i = 0; i < slice.count; ++i) {
     const std::int32_t target = first + i + 1;  // the row after position p predicts token p + 1
     if (target >= sequence.prompt) break;

@@ -191,7 +191,7 @@ TEST_F(Stories, LogprobsAreNormalisedAndSorted) {
   EXPECT_LT(o.finished->mean_logprob, 0);
 }
 
-TEST_F(Stories, PromptLogprobsCoverEveryTokenButTheFirst) {
+TEST_F(Stories, PromptLogprobsCoverEveryToken) {
   load({.context = 512, .parallel = 2, .batch = 16});
   if (IsSkipped()) return;
   GenerateRequest r = request("Once upon a time there was a little girl named Lily. She liked to play with her dog in the big park "
@@ -203,7 +203,9 @@ TEST_F(Stories, PromptLogprobsCoverEveryTokenButTheFirst) {
   r.generation.logprobs = 1;
   const Outcome o = run_one(std::move(r));
   ASSERT_TRUE(o.prompt);
-  EXPECT_EQ(o.prompt->prompt_logprobs.size(), n - 1);
+  ASSERT_EQ(o.prompt->prompt_logprobs.size(), n);
+  EXPECT_EQ(o.prompt->prompt_logprobs[0].logprob, 0) << "nothing predicts the first";
+  for (std::size_t i = 1; i < n; ++i) EXPECT_LT(o.prompt->prompt_logprobs[i].logprob, 0);
   EXPECT_EQ(o.finished->usage.completion_tokens, 0);
 }
 

@@ -38,7 +38,8 @@ struct Timings {
   std::chrono::nanoseconds generation{};
 };
 
-/// The prompt has been accepted and computed. First event of every choice; prompt_logprobs only if asked for.
+/// The prompt has been accepted and computed. First event of every choice; prompt_logprobs only if asked for, one a token
+/// (the first, which nothing predicts, is 0).
 struct PromptDone {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;
