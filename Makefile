@@ -1,46 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-# Thin: each target is a script or a CMake preset. `make help` lists them.
-SHELL := /bin/bash
-JOBS ?= $(shell nproc)
-MODEL ?= ../shared/models/stories656k.gguf
+# Thin: each target says what happens; the how is in CMakePresets.json and tools/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+MODEL ?= $(firstword $(wildcard models/starter.gguf ../shared/models/stories656k.gguf))
+# Configure once; ninja re-runs CMake by itself when a CMake file changed.
+configure = test -f build/$(1)/build.ninja || cmake --preset $(1) $(2)
 
-.PHONY: help setup setup-check build run test bench check fuzz clean
-help:
-	@echo "make run     build, then serve a model on 127.0.0.1:4327"
-	@echo "make test    build and run every test"
-	@echo "make build   the release binary, build/hearth"
-	@echo "make bench   benchmarks, each against its peer in the same run"
-	@echo "make check   format, lint, layering, tests under ASan+UBSan and TSan"
-	@echo "make fuzz    fuzzers, a minute each"
+.PHONY: help build run test bench check fuzz format clean
 
-setup:
-	@tools/setup.sh
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
-setup-check:
-	@tools/setup.sh check
-
-build/%/build.ninja: | setup
-	cmake --preset $*
-
-build: build/release/build.ninja
-	cmake --build --preset release -j $(JOBS) --target hearth
+build:  ## the release binary: build/hearth
+	@tools/setup.sh build
+	@$(call configure,release)
+	@cmake --build build/release --parallel $(JOBS) --target hearth
 	@ln -sfn release/bin/hearth build/hearth
 
-run: build
-	@tools/run.sh "$(MODEL)"
+run: build  ## build, then serve on 127.0.0.1:4327 (MODEL=file.gguf to choose the model)
+	@MODEL="$(MODEL)" tools/run.sh
 
-test: build/dev/build.ninja
-	cmake --build --preset dev -j $(JOBS)
-	ctest --test-dir build/dev -j $(JOBS) --output-on-failure --no-tests=error
+test:  ## build and run every test
+	@tools/setup.sh test
+	@$(call configure,dev)
+	@cmake --build build/dev --parallel $(JOBS)
+	@ctest --test-dir build/dev --output-on-failure --no-tests=ignore --parallel 2
 
-bench: build build/bench/build.ninja
-	bench/run.sh
+bench:  ## the benchmarks, each against its peer in the same run (SHORT=1 for a quick look)
+	@tools/setup.sh bench
+	@bench/run.sh
 
-check: setup-check build/dev/build.ninja
-	tools/check.sh
+check:  ## format, lint, header and clang-tidy checks, tests under ASan+UBSan and TSan
+	@tools/setup.sh check
+	@tools/check.sh all
 
-fuzz: setup-check build/fuzz/build.ninja
-	tools/fuzz.sh
+fuzz:  ## every fuzzer for SECONDS=60 each
+	@tools/setup.sh check
+	@tools/check.sh fuzz
 
-clean:
+format:  ## clang-format the sources in place
+	@tools/check.sh format-fix
+
+clean:  ## remove build/ (caches outside the checkout stay)
 	rm -rf build
