@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "hearth/async/blocking_pool.hpp"
 #include "hearth/base/error.hpp"
 #include "hearth/inference/event.hpp"
 #include "hearth/models/store.hpp"
@@ -53,6 +54,11 @@ struct Services {
   std::function<std::string()> metrics_text{};             // GET /metrics, Prometheus text format; unset: 404
   std::function<bool()> draining{};                        // true: /health says 503, new work is refused
   std::function<void(const RequestRecord&)> on_request{};  // once a request, after its answer ended
+  /// May this request change the store (pull, push, create, copy, delete, blobs)? Asked with the head alone before an
+  /// upload's body is read. Unset: only peers on loopback may.
+  std::function<bool(const net::Request&)> allow_management{};
+  /// Where /api/show reads GGUF headers. Unset: it tells what the manifest has.
+  async::BlockingPool* files = nullptr;
   /// The server listens on loopback only: Host and Origin must be loopback too (DNS rebinding, cross-site requests).
   bool loopback = true;
   Limits limits{};

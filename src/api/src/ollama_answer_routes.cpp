@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "json_dump.hpp"
+#include "ollama_decode.hpp"
+#include "ollama_encode.hpp"
+#include "ollama_routes.hpp"
+
+namespace hearth::api::ollama {
+namespace {
+
+using nlohmann::json;
+
+/// Names the model in the answer's headers and says which options did nothing.
+Result<provider::RequestContext> begin(Call& call, const Common& common) {
+  HEARTH_CHECKED(call.choose_model(common.model));
+  if (!common.without_effect.empty()) {
+    call.degraded(fmt::format("options:{}", fmt::join(common.without_effect, ",")));
+  }
+  provider::RequestContext context = call.context();
+  context.keep_alive = common.keep_alive;
+  context.context = common.context_length;
+  return context;
+}
+
+Task<Result<>> async_check_thinking(Call& call, provider::RequestContext context,
+                                    const inference::ChatRequest& chat) {
+  if (!chat.reasoning.enabled.value_or(false)) co_return Result<>{};
+  HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), chat.model));
+  if (info.can_think) co_return Result<>{};
+  co_return hearth::fail(ErrorCode::unsupported, fmt::format("\"{}\" does not support thinking", chat.model), "think");
+}
+
+/// An empty prompt: loads the model, or unloads it when it is to be kept for no time at all.
+Task<Result<>> async_load_only(Call& call, provider::RequestContext context, Shape shape) {
+  const std::string model = call.record().model;
+  const AnswerHead head{.shape = shape, .model = model, .context = {}};
+  if (context.keep_alive != std::chrono::seconds{0}) {
+    HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), model));
+    co_return co_await call.async_send_json(loaded_body(head, "load"));
+  }
+  const Result<> unloaded = co_await call.engine().async_unload(model);
+  if (!unloaded && unloaded.error().code != ErrorCode::not_found) co_return hearth::fail(unloaded.error());
+  if (!unloaded) HEARTH_CO_CHECKED(co_await call.store().async_find(model));  // not loaded is fine, not there is not
+  co_return co_await call.async_send_json(loaded_body(head, "unload"));
+}
+
+Task<Result<>> async_answer(Call& call, bool stream, AnswerHead head, provider::EventStreamPtr events) {
+  std::vector<StreamSource> sources = one_source(std::move(events));
+  if (stream) {
+    AnswerStream encoder{std::move(head)};
+    co_return co_await async_stream(call, std::move(sources), encoder, kNdjson);
+  }
+  HEARTH_CO_TRY(std::vector<CollectedChoice> choices, co_await async_collect(call, std::move(sources)));
+  if (choices.empty()) co_return hearth::fail(ErrorCode::internal, "the model ended without an answer");
+  co_return co_await call.async_send_json(answer_body(std::move(head), choices.front()));
+}
+
+std::vector<inference::TokenId> ids_of(const std::vector<provider::Piece>& pieces) {
+  std::vector<inference::TokenId> ids;
+  for (const provider::Piece& piece : pieces) ids.push_back(piece.id);
+  return ids;
+}
+
+/// The tokens of the conversation up to the answer: what came as `context`, then this prompt in the model's template.
+Task<Result<std::vector<inference::TokenId>>> async_history(Call& call, provider::RequestContext context,
+                                                            const GenerateCall& request) {
+  const bool first = request.history.empty();  // only a beginning has the beginning-of-text token
+  HEARTH_CO_TRY(std::string prompt, co_await call.engine().async_apply_template(context, request.chat));
+  HEARTH_CO_TRY(const std::vector<provider::Piece> pieces,
+                co_await call.engine().async_tokenize(context, request.chat.model, std::move(prompt),
+                                                      /*add_special=*/first, /*parse_special=*/true));
+  std::vector<inference::TokenId> tokens = request.history;
+  for (const inference::TokenId id : ids_of(pieces)) tokens.push_back(id);
+  co_return tokens;
+}
+
+/// A conversation that goes on is one raw prompt of tokens: the old ones, then the new.
+inference::CompletionRequest continued(GenerateCall& request, std::vector<inference::TokenId> tokens) {
+  inference::CompletionRequest completion;
+  completion.model = request.chat.model;
+  completion.prompt = std::move(tokens);
+  completion.add_special = false;
+  completion.generation = std::move(request.chat.generation);
+  return completion;
+}
+
+/// One embedding for a request of one text; a text that is too long is cut only when the client said so, and said.
+Task<Result<inference::Embeddings>> async_embed_all(Call& call, provider::RequestContext context, EmbedCall request) {
+  Result<inference::Embeddings> whole = co_await call.engine().async_embed(context, request.request);
+  if (whole || whole.error().code != ErrorCode::context_too_long || !request.may_truncate) co_return whole;
+  request.request.truncate = true;
+  call.degraded("truncated");
+  co_return co_await call.engine().async_embed(std::move(context), std::move(request.request));
+}
+
+}  // namespace
+
+Task<Result<>> async_chat(Call& call) {
+  HEARTH_CO_TRY(ChatCall request, decode_chat(call.request().body));
+  HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
+  if (request.load_only) co_return co_await async_load_only(call, std::move(context), Shape::chat);
+  HEARTH_CO_CHECKED(co_await async_check_thinking(call, context, request.chat));
+  AnswerHead head{.shape = Shape::chat, .model = request.common.model, .context = {}};
+  HEARTH_CO_TRY(provider::EventStreamPtr events,
+                co_await call.engine().async_chat(std::move(context), std::move(request.chat)));
+  co_return co_await async_answer(call, request.stream, std::move(head), std::move(events));
+}
+
+Task<Result<>> async_generate(Call& call) {
+  HEARTH_CO_TRY(GenerateCall request, decode_generate(call.request().body));
+  HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
+  if (request.load_only) co_return co_await async_load_only(call, std::move(context), Shape::generate);
+  HEARTH_CO_CHECKED(co_await async_check_thinking(call, context, request.chat));
+  AnswerHead head{.shape = Shape::generate, .model = request.common.model, .context = {}};
+  if (!request.completion) {
+    HEARTH_CO_TRY(head.context, co_await async_history(call, context, request));
+    if (!request.history.empty()) request.completion = continued(request, *head.context);
+  }
+  Result<provider::EventStreamPtr> events;
+  if (request.completion) {
+    events = co_await call.engine().async_complete(std::move(context), *std::move(request.completion));
+  } else {
+    events = co_await call.engine().async_chat(std::move(context), std::move(request.chat));
+  }
+  if (!events) co_return hearth::fail(std::move(events).error());
+  co_return co_await async_answer(call, request.stream, std::move(head), *std::move(events));
+}
+
+Task<Result<>> async_embed(Call& call) {
+  HEARTH_CO_TRY(EmbedCall request, decode_embed(call.request().body));
+  HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
+  inference::Embeddings made;
+  if (request.request.inputs.empty()) {
+    HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), request.common.model));
+  } else {
+    HEARTH_CO_TRY(made, co_await async_embed_all(call, std::move(context), request));
+  }
+  const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - call.arrived());
+  const json answer{{"model", request.common.model},
+                    {"embeddings", made.vectors},
+                    {"total_duration", took.count()},
+                    {"load_duration", 0},
+                    {"prompt_eval_count", made.prompt_tokens}};
+  call.record().usage.prompt_tokens = made.prompt_tokens;
+  co_return co_await call.async_send_json(dump(answer));
+}
+
+Task<Result<>> async_embeddings(Call& call) {
+  HEARTH_CO_TRY(EmbedCall request, decode_embeddings(call.request().body));
+  HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
+  inference::Embeddings made;
+  if (request.request.inputs.empty()) {
+    HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), request.common.model));
+  } else {
+    HEARTH_CO_TRY(made, co_await call.engine().async_embed(std::move(context), std::move(request.request)));
+  }
+  call.record().usage.prompt_tokens = made.prompt_tokens;
+  const json answer{{"embedding", made.vectors.empty() ? json::array() : json(made.vectors.front())}};
+  co_return co_await call.async_send_json(dump(answer));
+}
+
+}  // namespace hearth::api::ollama
