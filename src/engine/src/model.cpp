@@ -56,9 +56,10 @@ ModelFacts read_facts(const llama_model* model, const llama_vocab* vocab) {
   facts.can_infill = llama_vocab_fim_pre(vocab) != LLAMA_TOKEN_NULL && llama_vocab_fim_suf(vocab) != LLAMA_TOKEN_NULL &&
                      llama_vocab_fim_mid(vocab) != LLAMA_TOKEN_NULL;
   const std::string architecture = meta(model, "general.architecture");
-  facts.can_rerank = meta(model, architecture + ".pooling_type") == std::to_string(LLAMA_POOLING_TYPE_RANK);
-  facts.causal = facts.has_decoder && !facts.has_encoder && meta(model, architecture + ".attention.causal") != "false" &&
-                 meta(model, architecture + ".pooling_type").empty();
+  const std::string pooling = meta(model, architecture + ".pooling_type");
+  facts.can_rerank = pooling == std::to_string(LLAMA_POOLING_TYPE_RANK);
+  const bool pools = !pooling.empty() && pooling != "0" && pooling != "-1" && pooling != "4294967295";  // unspecified
+  facts.causal = facts.has_decoder && !facts.has_encoder && meta(model, architecture + ".attention.causal") != "false" && !pools;
   return facts;
 }
 

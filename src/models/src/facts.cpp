@@ -18,6 +18,12 @@ bool mentions(std::string_view text, std::initializer_list<std::string_view> wor
   return std::ranges::any_of(words, [&](auto word) { return text.find(word) != std::string_view::npos; });
 }
 
+/// A pooling type that is really one: libllama saves "unspecified" (-1) as an unsigned number.
+bool pools(const GgufInfo& info) {
+  const std::int64_t type = info.hparam("pooling_type").value_or(0);
+  return type > 0 && type < 0xFFFFFFFF;
+}
+
 }  // namespace
 
 Facts facts_of(const GgufInfo& info) {
@@ -28,8 +34,7 @@ Facts facts_of(const GgufInfo& info) {
   facts.chat_template = info.chat_template();
   facts.context_length = info.context_length();
   facts.embedding_length = info.embedding_length();
-  facts.embeds =
-      info.hparam("pooling_type").value_or(0) > 0 || std::ranges::find(kEncoders, facts.family) != kEncoders.end();
+  facts.embeds = pools(info) || std::ranges::find(kEncoders, facts.family) != kEncoders.end();
   facts.fills_in = std::ranges::any_of(kFillInKeys, [&](auto key) { return info.has(key); });
   facts.sees = info.hparam("vision.block_count").value_or(0) > 0;
   return facts;

@@ -14,6 +14,7 @@ constexpr std::int64_t kContextMax = 1 << 30;
 constexpr std::int64_t kEmbeddingMax = 1 << 20;
 constexpr std::int64_t kHeadsMax = 1 << 16;
 constexpr std::int64_t kPoolingMax = 4;
+constexpr std::int64_t kPoolingUnspecified = 0xFFFFFFFF;  // how libllama saves its -1
 
 constexpr std::array<std::string_view, 15> kLlamaLike{"llama",    "mistral3",  "qwen2",  "qwen3",   "qwen2moe",
                                                       "qwen3moe", "gemma",     "gemma2", "gemma3",  "granite",
@@ -134,7 +135,8 @@ Result<> check_numbers(const GgufInfo& info) {
     if (value && !(*value >= 0 && *value <= 1)) return corrupt(fmt::format("{} must be 0 to 1", key));
   }
   const auto pooling = info.hparam("pooling_type");
-  if (pooling && (*pooling < 0 || *pooling > kPoolingMax))
+  const bool unspecified = pooling && (*pooling == -1 || *pooling == kPoolingUnspecified);
+  if (pooling && !unspecified && (*pooling < 0 || *pooling > kPoolingMax))
     return corrupt(fmt::format("pooling_type {} is unknown", *pooling));
   return {};
 }

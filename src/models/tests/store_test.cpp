@@ -266,6 +266,10 @@ TEST(Capabilities, ComeFromTheHeaderAndTheTemplate) {
 TEST(Capabilities, AnEncoderOrAPoolingTypeMeansEmbedding) {
   auto writer = tiny_llama();
   EXPECT_FALSE(facts_of(*parse_gguf(bytes_of(writer.build()))).embeds);
+  auto unspecified = tiny_llama();
+  unspecified.u32("llama.pooling_type", 0xFFFFFFFF);
+  EXPECT_FALSE(facts_of(*parse_gguf(bytes_of(unspecified.build()))).embeds) << "how libllama saves -1";
+  EXPECT_TRUE(check_model(*parse_gguf(bytes_of(unspecified.build()))));
   writer.u32("llama.pooling_type", 3);
   EXPECT_TRUE(facts_of(*parse_gguf(bytes_of(writer.build()))).embeds);
 }
