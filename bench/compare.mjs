@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hearth against llama-server of the same source, one after the other on the same loads; prints a table with ratios.
+// usage: node compare.mjs --hearth BIN --llama BIN --bare BIN --models FOLDER [--only row,…] [--soak SECONDS]
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+
+const options = { soak: 60, only: '' };
+for (let i = 2; i < process.argv.length; i += 2) options[process.argv[i].slice(2)] = process.argv[i + 1];
+const wanted = row => !options.only || options.only.split(',').includes(row);
+const threads = availableParallelism();
+const work = mkdtempSync(join(tmpdir(), 'hearth-bench-'));
+const agent = new http.Agent({ keepAlive: true, maxSockets: 4096 });
+
+// ---- servers -------------------------------------------------------------------------------------------------------
+const freePort = () => new Promise(resolve => {
+  const server = http.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
+});
+
+async function startServer(kind, model, { context, parallel, queue = 4096 }) {
+  const port = await freePort();
+  const path = join(options.models, `${model}.gguf`);
+  let command;
+  if (kind === 'hearth') {
+    const config = join(work, `${model}.yaml`);
+    writeFileSync(config, `log: {level: warn}\nmodels:\n  - {name: ${model}, path: ${path}, context: ${context}, parallel: ${parallel}, cells: ${context * parallel}, max_queue: ${queue}}\n`);
+    command = [options.hearth, ['serve', '--config', config, '--home', work, '--listen', `127.0.0.1:${port}`]];
+  } else {
+    command = [options.llama, ['-m', path, '--port', String(port), '-c', String(context * parallel), '-np', String(parallel), '-kvu', '-t', String(threads), '--no-webui', '--log-disable']];
+  }
+  const started = performance.now();
+  const child = spawn(command[0], command[1], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const server = { kind, model, port, child, started };
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${kind} ended at once`);
+    if ((await get(server, '/health').catch(() => 0)) === 200) break;
+    await new Promise(r => setTimeout(r, 5));
+  }
+  return server;
+}
+const stopServer = server => new Promise(resolve => { server.child.on('exit', resolve); server.child.kill('SIGTERM'); });
+const get = (server, path) => new Promise((resolve, reject) => {
+  http.get({ host: '127.0.0.1', port: server.port, path }, r => { r.resume(); r.on('end', () => resolve(r.statusCode)); }).on('error', reject);
+});
+const rss = server => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]) / 1024;
+
+// ---- loads ---------------------------------------------------------------------------------------------------------
+let seed = 1;
+const random = n => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
+const tokens = n => Array.from({ length: n }, () => 1000 + random(100000));
+
+/// Streams one completion; resolves to the times of its tokens.
+function stream(server, prompt, n, onToken = () => {}) {
+  const body = JSON.stringify({ model: server.model, prompt, max_tokens: n, temperature: 0, stream: true, ignore_eos: true, cache_prompt: false });
+  return new Promise((resolve, reject) => {
+    const times = [];
+    const request = http.request({ host: '127.0.0.1', port: server.port, path: '/v1/completions', method: 'POST', agent,
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, response => {
+      let text = '';
+      response.on('data', data => {
+        text += data;
+        for (let at; (at = text.indexOf('\n')) >= 0; text = text.slice(at + 1)) {
+          if (text.startsWith('data: {') && !text.startsWith('data: {"error')) { times.push(performance.now()); onToken(times); }
+        }
+      });
+      response.on('end', () => (response.statusCode === 200 ? resolve(times) : reject(new Error(`${response.statusCode} ${text}`))));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+const median = list => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+
+async function oneStream(server) {
+  await stream(server, tokens(16), 4);
+  const times = await stream(server, tokens(64), 64);
+  return (times.length - 2) / (times.at(-2) - times[0]) * 1000;  // the last frame closes the choice
+}
+
+async function batchOfEight(server) {
+  await stream(server, tokens(16), 4);
+  const all = await Promise.all(Array.from({ length: 8 }, () => stream(server, tokens(1000), 160)));
+  const from = Math.max(...all.map(t => t[0]));  // while all eight decode
+  const to = Math.min(...all.map(t => t.at(-2)));
+  return all.flat().filter(t => t > from && t <= to).length / (to - from) * 1000;
+}
+
+async function promptAmongStreams(server) {
+  await stream(server, tokens(16), 4);
+  let arrival = 0, ended = 0;
+  const decoding = Array.from({ length: 7 }, () => stream(server, tokens(32), 400));
+  await new Promise(r => setTimeout(r, 3000));
+  arrival = performance.now();
+  const long = await stream(server, tokens(4000), 2);
+  ended = long[0];
+  const gaps = (await Promise.all(decoding)).flatMap(times => times.slice(1)
+    .map((t, i) => [t, t - times[i]]).filter(([t, gap]) => t > arrival && t - gap < ended).map(([, gap]) => gap));
+  return { gap: Math.max(...gaps), firstToken: ended - arrival };
+}
+
+async function ready(kind) {
+  const samples = [];
+  for (let i = 0; i < 5; ++i) {
+    const server = await startServer(kind, 's135', { context: 2048, parallel: 1 });
+    const times = await stream(server, tokens(8), 2);
+    samples.push(times[0] - server.started);
+    await stopServer(server);
+  }
+  return median(samples);
+}
+
+/// 1,000 connections that had an answer and stay open, 64 clients at work; memory after warming up and at the end.
+async function soak(server, seconds) {
+  const idleAgent = new http.Agent({ keepAlive: true, maxSockets: 1000, timeout: 0 });
+  await Promise.all(Array.from({ length: 1000 }, () => new Promise((resolve, reject) => {
+    http.get({ host: '127.0.0.1', port: server.port, path: '/health', agent: idleAgent }, r => { r.resume(); r.on('end', resolve); }).on('error', reject);
+  })));
+  const until = performance.now() + seconds * 1000;
+  let before = 0, requests = 0, worst = 0;
+  const client = async () => {
+    while (performance.now() < until) {
+      const times = await stream(server, tokens(32), 16);
+      ++requests;
+      for (let i = 1; i < times.length; ++i) worst = Math.max(worst, times[i] - times[i - 1]);
+      if (!before && performance.now() > until - seconds * 800) before = rss(server);  // after a fifth of the time
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, client));
+  const after = rss(server);
+  idleAgent.destroy();
+  return { before, after, growth: (after / before - 1) * 100, requests, worst };
+}
+
+// ---- the table -----------------------------------------------------------------------------------------------------
+const rows = [];
+const report = (name, hearth, peer, unit, ratio, aim) => {
+  rows.push({ name, hearth, peer, unit, ratio, aim });
+  console.log(JSON.stringify(rows.at(-1)));
+};
+const both = async (model, shape, measure) => {
+  const result = {};
+  for (const kind of ['hearth', 'llama']) {
+    const server = await startServer(kind, model, shape);
+    try { result[kind] = await measure(server); } finally { await stopServer(server); }
+  }
+  return result;
+};
+
+try {
+  if (wanted('stream')) {
+    const bare = [], hearth = [];
+    const server = await startServer('hearth', 'l1b', { context: 2048, parallel: 1 });
+    for (let i = 0; i < 3; ++i) {  // in turn, so that a noisy minute hits both
+      hearth.push(await oneStream(server));
+      bare.push(Number(execFileSync(options.bare, [join(options.models, 'l1b.gguf'), '64', '64', String(threads)]).toString()));
+    }
+    await stopServer(server);
+    report('one stream, l1b, against the bare library', median(hearth), median(bare), 'tok/s', median(hearth) / median(bare), '>= 0.97');
+  }
+  if (wanted('batch')) {
+    const r = await both('s135', { context: 2048, parallel: 8 }, batchOfEight);
+    report('8 streams at 1,000 tokens, s135', r.hearth, r.llama, 'tok/s', r.hearth / r.llama, '>= 1.1');
+  }
+  if (wanted('gap')) {
+    const r = await both('s135', { context: 8192, parallel: 8 }, promptAmongStreams);
+    report('4,000-token prompt among 7 streams: longest gap', r.hearth.gap, r.llama.gap, 'ms', r.hearth.gap / r.llama.gap, '<= 0.2');
+    report('  and that prompt\'s first token', r.hearth.firstToken, r.llama.firstToken, 'ms', r.hearth.firstToken / r.llama.firstToken, '');
+  }
+  if (wanted('ready')) {
+    const hearth = await ready('hearth');
+    const llama = await ready('llama');
+    report('process start to first token, s135', hearth, llama, 'ms', hearth / llama, '< 1000 ms');
+  }
+  if (wanted('soak')) {
+    const server = await startServer('hearth', 's135', { context: 512, parallel: 16, queue: 128 });
+    const r = await soak(server, Number(options.soak));
+    await stopServer(server);
+    report(`1,000 idle connections, 64 active clients, ${options.soak} s (${r.requests} requests): growth of memory`, r.growth, null, '%', null, '<= 5');
+    report('  and the longest gap inside a stream', r.worst, null, 'ms', null, '');
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+console.log('\n' + ['row', 'hearth', 'peer', 'unit', 'ratio', 'aim'].join(' | '));
+const show = x => (x === null || x === undefined ? '' : typeof x === 'number' ? x.toFixed(x < 10 ? 3 : 1) : x);
+for (const r of rows) console.log([r.name, show(r.hearth), show(r.peer), r.unit, show(r.ratio), r.aim].join(' | '));

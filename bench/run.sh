@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# make bench: builds the peer from the same source, makes the models, compares. Arguments go to compare.mjs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source=$(tools/fetch_llama.sh)
+cmake --build build/bench -j "$(nproc)" --target hearth make_model bare
+peer=build/llama-server
+if [ ! -x "$peer/bin/llama-server" ]; then
+  cmake -S "$source" -B "$peer" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release \
+    -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_SERVER=ON \
+    -DLLAMA_OPENSSL=OFF -DGGML_OPENMP=OFF -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
+  cmake --build "$peer" -j "$(nproc)" --target llama-server
+fi
+models=$(bench/make_models.sh)
+exec node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --bare build/bench/bin/bare --models "$models" "$@"
