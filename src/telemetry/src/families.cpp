@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "families.hpp"
+
+#include <prometheus/detail/builder.h>
+
+namespace hearth::telemetry {
+namespace {
+
+Counters& counter(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+Gauges& gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+Histograms& histogram(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+}  // namespace
+
+Families::Families(prometheus::Registry& r)
+    : queue_time{histogram(r, "hearth_engine_queue_seconds", "Submission of a generation to its admission.")},
+      first_token_time{
+          histogram(r, "hearth_engine_first_token_seconds", "Submission of a generation to its first token.")},
+      token_gap{histogram(r, "hearth_engine_token_gap_seconds", "Between two tokens of one sequence.")},
+      step_time{histogram(r, "hearth_engine_step_seconds", "One decode step of a batch.")},
+      request_time{histogram(r, "hearth_api_request_seconds", "Arrival of a request to the end of its answer.")},
+      tokens{
+          counter(r, "hearth_engine_tokens_total", "Tokens by kind: prompt (computed), cached (reused), completion.")},
+      steps_tokens{counter(r, "hearth_engine_step_tokens_total", "Tokens of all decode steps, prompt and completion.")},
+      generations{counter(r, "hearth_engine_generations_total", "Generations by how they ended.")},
+      preemptions{
+          counter(r, "hearth_engine_preemptions_total", "Sequences put back into the queue for want of KV cells.")},
+      requests{counter(r, "hearth_api_requests_total", "HTTP requests by route and status.")},
+      cells{gauge(r, "hearth_engine_kv_cells", "KV cells of a loaded model.")},
+      cells_used{gauge(r, "hearth_engine_kv_cells_used", "KV cells held by running sequences.")},
+      cells_cached{gauge(r, "hearth_engine_kv_cells_cached", "KV cells held by prefixes kept for reuse.")},
+      running{gauge(r, "hearth_engine_sequences_running", "Sequences in the batch.")},
+      queued{gauge(r, "hearth_engine_sequences_queued", "Generations waiting for admission.")},
+      model_memory{
+          gauge(r, "hearth_engine_model_memory_bytes", "Weights, KV cache and compute buffers, by kind of memory.")},
+      models_loaded{gauge(r, "hearth_engine_models_loaded", "Models in memory.")},
+      connections{gauge(r, "hearth_net_connections_open", "Open client connections.")},
+      memory_budget{gauge(r, "hearth_engine_memory_budget_bytes", "What all models together may take.")},
+      build{gauge(r, "hearth_base_build_info", "Always 1; the version is a label.")} {}
+
+const prometheus::Histogram::BucketBoundaries& wait_buckets() {
+  static const prometheus::Histogram::BucketBoundaries buckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+                                                               1,     2.5,    5,     10,   25,    60,   120, 300};
+  return buckets;
+}
+
+const prometheus::Histogram::BucketBoundaries& gap_buckets() {
+  static const prometheus::Histogram::BucketBoundaries buckets{0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                               0.1,     0.25,   0.5,   1,      2.5,   5,    10};
+  return buckets;
+}
+
+}  // namespace hearth::telemetry

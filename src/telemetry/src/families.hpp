@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+namespace hearth::telemetry {
+
+using Counters = prometheus::Family<prometheus::Counter>;
+using Gauges = prometheus::Family<prometheus::Gauge>;
+using Histograms = prometheus::Family<prometheus::Histogram>;
+
+/// Every metric family there is, by name and help text.
+struct Families {
+  explicit Families(prometheus::Registry& registry);
+
+  Histograms& queue_time;
+  Histograms& first_token_time;
+  Histograms& token_gap;
+  Histograms& step_time;
+  Histograms& request_time;
+  Counters& tokens;
+  Counters& steps_tokens;
+  Counters& generations;
+  Counters& preemptions;
+  Counters& requests;
+  Gauges& cells;
+  Gauges& cells_used;
+  Gauges& cells_cached;
+  Gauges& running;
+  Gauges& queued;
+  Gauges& model_memory;
+  Gauges& models_loaded;
+  Gauges& connections;
+  Gauges& memory_budget;
+  Gauges& build;
+};
+
+/// Buckets in seconds: 1-2.5-5 steps from what a fast machine can do to what nobody waits for.
+const prometheus::Histogram::BucketBoundaries& wait_buckets();  // 1 ms … 5 min
+const prometheus::Histogram::BucketBoundaries& gap_buckets();   // 0.25 ms … 10 s
+
+}  // namespace hearth::telemetry
