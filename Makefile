@@ -28,15 +28,16 @@ test:  ## build and run every test
 	@cmake --build build/dev --parallel $(JOBS)
 	@ctest --test-dir build/dev --output-on-failure --no-tests=ignore --parallel 2
 
-bench:  ## the benchmarks, each against its peer in the same run (SHORT=1 for a quick look)
+bench:  ## the benchmarks, each against its peer in the same run (BENCH='--only batch' for one row)
 	@tools/setup.sh bench
-	@bench/run.sh
+	@$(call configure,bench)
+	@bench/run.sh $(BENCH)
 
 check:  ## format, lint, header and clang-tidy checks, tests under ASan+UBSan and TSan
 	@tools/setup.sh check
 	@tools/check.sh all
 
-fuzz:  ## every fuzzer for SECONDS=60 each
+fuzz:  ## every fuzzer for SECONDS_EACH=60
 	@tools/setup.sh check
 	@tools/check.sh fuzz
 

@@ -33,6 +33,7 @@ TEST(RequestLog, WritesOneLineWithIdRouteStatusAndTokens) {
 TEST(RequestLog, KeepsClientsMistakesAtInfo) {
   EXPECT_EQ(level_of({.status = 200}), LogLevel::info);
   EXPECT_EQ(level_of({.status = 400, .error = ErrorCode::invalid_request}), LogLevel::info);
+  EXPECT_EQ(level_of({.status = 422, .error = ErrorCode::corrupt_data}), LogLevel::info);
   EXPECT_EQ(level_of({.status = 500, .error = ErrorCode::internal}), LogLevel::error);
 }
 
