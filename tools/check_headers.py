@@ -31,27 +31,31 @@ def flags_of(entry):
     return kept
 
 
-def folder_flags(database):
-    """(module, "src" or "tests") to the flags of one of its sources."""
+def module_sources(database):
+    """(module, "src" or "tests") to [(text of a source, its compile entry)]."""
     found = {}
     for entry in database:
         parts = os.path.relpath(os.path.realpath(entry["file"]), os.getcwd()).split(os.sep)
         if parts[0] == "src" and len(parts) > 3 and parts[2] in {"src", "tests"}:
-            found.setdefault((parts[1], parts[2]), (flags_of(entry), entry["directory"]))
+            with open(entry["file"], encoding="utf-8") as file:
+                found.setdefault((parts[1], parts[2]), []).append((file.read(), entry))
     return found
 
 
 def main():
-    found = folder_flags(json.load(open(sys.argv[1])))
+    sources = module_sources(json.load(open(sys.argv[1])))
 
     def check(header):
         _, module, kind, *_ = header.split("/")
-        flags = found.get((module, "tests" if kind == "tests" else "src"))
-        if flags is None:
+        candidates = sources.get((module, "tests" if kind == "tests" else "src"))
+        if not candidates:
             return header, None  # no source of this module is built: nothing says how to compile it
-        command = flags[0] + ["-Wno-pragma-once-outside-header", "-Wno-unused-function", "-fsyntax-only", "-x", "c++",
-                              os.path.abspath(header)]
-        result = subprocess.run(command, cwd=flags[1], capture_output=True, text=True)
+        # One that includes it: a module's test binaries differ in what they may see.
+        name = os.path.basename(header)
+        entry = next((entry for text, entry in candidates if name in text), candidates[0][1])
+        command = flags_of(entry) + ["-Wno-pragma-once-outside-header", "-Wno-unused-function", "-fsyntax-only", "-x", "c++",
+                                     os.path.abspath(header)]
+        result = subprocess.run(command, cwd=entry["directory"], capture_output=True, text=True)
         return header, result.stderr if result.returncode else None
 
     headers = [path for path in sys.stdin.read().split("\0") if path.count("/") >= 3]
