@@ -89,7 +89,7 @@ Result<> AppImpl::build() {
                 fmt::format("refusing to listen on {}: beyond this machine Hearth demands API keys, which this version does "
                             "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front", config_.address), "listen");
   }
-  HEARTH_TRY(store_, open_store(config_, blocking_));
+  HEARTH_TRY(store_, open_store(config_, blocking_, config_.paths));
   pool_ = engine::Pool::create({.budget = config_.memory_budget, .keep_alive = config_.keep_alive, .observer = {}}, blocking_);
   engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
   HEARTH_CHECKED(load_configured());

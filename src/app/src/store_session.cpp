@@ -5,10 +5,11 @@
 
 namespace hearth::app {
 
-Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking) {
+Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking, bool paths) {
   const Environment environment = process_environment();
   models::Store::Options options;
   options.root = config.home / "models";
+  options.paths = paths;
   for (const auto& model : config.models) options.named.emplace_back(model.name, model.source);
   if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
   if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
@@ -21,7 +22,7 @@ Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::B
 
 Result<std::unique_ptr<StoreSession>> StoreSession::open(const Config& config) {
   std::unique_ptr<StoreSession> session{new StoreSession};
-  HEARTH_TRY(session->store_, open_store(config, session->blocking_));
+  HEARTH_TRY(session->store_, open_store(config, session->blocking_, /*paths=*/true));
   return session;
 }
 

@@ -59,6 +59,7 @@ Result<std::unique_ptr<Connection>> connect(const Globals& globals) {
   if (!globals.host.empty()) return fail(ErrorCode::upstream_unavailable, fmt::format("no server answers at {}", running.url()));
   app::Config config = globals.config();
   config.port = 0;
+  config.paths = true;
   HEARTH_TRY(connection->own, app::App::create(std::move(config)));
   connection->own->start();
   HEARTH_TRY(connection->client, ApiClient::at(connection->own->url()));

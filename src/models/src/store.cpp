@@ -83,6 +83,10 @@ class FolderStore final : public Store {
   }
 
   Task<Result<>> async_create(CreateRequest request, OnProgress progress) override {
+    HEARTH_CO_CHECKED(check_path(request.from));
+    for (const auto& [path, digest] : request.adapters) {
+      if (digest.empty()) HEARTH_CO_CHECKED(check_path(path));
+    }
     const auto tell = told_on(co_await asio::this_coro::executor, std::move(progress));
     auto create = [&] { return create_model(context_, request, tell); };
     co_return co_await context_.pool.async_run(std::move(create));
@@ -143,15 +147,19 @@ class FolderStore final : public Store {
     const auto& named = context_.options.named;
     const auto given = std::ranges::find(named, text, &std::pair<std::string, std::string>::first);
     if (given != named.end()) {
-      HEARTH_TRY(Model model, find_unnamed(given->second));
+      HEARTH_TRY(Model model, is_path(given->second) ? view_file(context_, expand_path(given->second)) : find_name(given->second));
       model.name = given->first;
       return model;
     }
-    return find_unnamed(text);
+    if (!is_path(text)) return find_name(text);
+    HEARTH_CHECKED(check_path(text));
+    return view_file(context_, expand_path(text));
   }
 
-  Result<Model> find_unnamed(const std::string& text) {
-    return is_path(text) ? view_file(context_, expand_path(text)) : find_name(text);
+  Result<> check_path(const std::string& text) const {
+    if (context_.options.paths || !is_path(text)) return {};
+    return fail(ErrorCode::forbidden, "this server takes no file paths as model names; name a model (hearth list), or name "
+                                      "the file in the configuration", "model");
   }
 
   Result<Model> find_name(const std::string& text) {

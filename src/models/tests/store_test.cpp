@@ -113,6 +113,22 @@ TEST_F(StoreTest, NamesFromOutsideAreFoundAndListedFirst) {
   EXPECT_EQ((*listed)[2].name, "stored:latest");
 }
 
+TEST_F(StoreTest, AServersStoreTakesNoPathsButKnowsItsOwn) {
+  const auto path = file("c.gguf", model_bytes(64, 1));
+  Store::Options options = small_options(home.path());
+  options.named = {{"small", path.string()}};
+  options.paths = false;
+  const auto server = machine.open(options);
+
+  EXPECT_TRUE(machine.run(server->async_find("small")));
+  EXPECT_EQ(machine.run(server->async_find(path.string())).error().code, ErrorCode::forbidden);
+  EXPECT_EQ(machine.run(server->async_find("/etc/passwd")).error().code, ErrorCode::forbidden);
+  CreateRequest request;
+  request.name = "copied";
+  request.from = path.string();
+  EXPECT_EQ(machine.run(server->async_create(std::move(request), {})).error().code, ErrorCode::forbidden);
+}
+
 TEST_F(StoreTest, AnUnknownNameSaysWhatToType) {
   const auto model = machine.run(store->async_find("team/none"));
 

@@ -29,6 +29,7 @@ struct Config {
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = 64ULL << 20;
   std::chrono::seconds shutdown_grace{10};
+  bool paths = false;  // model names may be paths: only where the client is this process's own user (hearth run)
 };
 
 /// The value of an environment variable, or nullopt.

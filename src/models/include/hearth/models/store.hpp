@@ -90,6 +90,7 @@ class Store {
   struct Options {
     std::filesystem::path root;  // $HEARTH_HOME/models
     std::vector<std::pair<std::string, std::string>> named;  // names given from outside: (name, path or name in the store)
+    bool paths = true;  // a name may be a path; off in a server, whose clients must not look for files on this machine
     std::size_t parallel_ranges = 8;
     std::string hub_endpoint = "https://huggingface.co";  // env HF_ENDPOINT
     std::string hub_token;                                // env HF_TOKEN
