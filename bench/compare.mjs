@@ -13,7 +13,7 @@ for (let i = 2; i < process.argv.length; i += 2) options[process.argv[i].slice(2
 const wanted = row => !options.only || options.only.split(',').includes(row);
 const threads = availableParallelism();
 const work = mkdtempSync(join(tmpdir(), 'hearth-bench-'));
-const agent = new http.Agent({ keepAlive: true, maxSockets: 4096 });
+const agent = new http.Agent({ keepAlive: false, maxSockets: 4096 });  // llama-server closes idle connections at will
 
 // ---- servers -------------------------------------------------------------------------------------------------------
 const freePort = () => new Promise(resolve => {
@@ -41,7 +41,12 @@ async function startServer(kind, model, { context, parallel, queue = 4096 }) {
   }
   return server;
 }
-const stopServer = server => new Promise(resolve => { server.child.on('exit', resolve); server.child.kill('SIGTERM'); });
+const stopServer = server => new Promise(resolve => {
+  agent.destroy();  // llama-server waits for open connections
+  const impatience = setTimeout(() => server.child.kill('SIGKILL'), 5000);
+  server.child.on('exit', () => { clearTimeout(impatience); resolve(); });
+  server.child.kill('SIGTERM');
+});
 const get = (server, path) => new Promise((resolve, reject) => {
   http.get({ host: '127.0.0.1', port: server.port, path }, r => { r.resume(); r.on('end', () => resolve(r.statusCode)); }).on('error', reject);
 });

@@ -17,9 +17,10 @@ void read_files(JsonReader& r, std::string_view name, std::vector<std::pair<std:
   const auto files = r.value(name);
   if (!files) return;
   files->each_field(kMaxFiles, [&](std::string_view file, const JsonValue& digest) {
-    const Result<std::string> parsed = models::parse_digest(digest.view());
-    if (!parsed) return digest.fail("must be the digest of an uploaded blob: sha256: and 64 hex digits");
-    out.emplace_back(file, *parsed);
+    if (!models::parse_digest(digest.view())) {
+      return digest.fail("must be the digest of an uploaded blob: sha256: and 64 hex digits");
+    }
+    out.emplace_back(file, digest.view());
   });
 }
 

@@ -53,16 +53,16 @@ Task<Result<>> async_delete(Call& call) {
 
 Task<Result<>> async_has_blob(Call& call) {
   HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
-  HEARTH_CO_TRY(std::string digest, models::parse_digest(call.argument()));
-  HEARTH_CO_TRY(const bool here, co_await call.store().async_has_blob(std::move(digest)));
+  HEARTH_CO_CHECKED(models::parse_digest(call.argument()));
+  HEARTH_CO_TRY(const bool here, co_await call.store().async_has_blob(call.argument()));
   co_return co_await call.async_send(here ? 200 : 404, {}, {});
 }
 
 Task<Result<>> async_add_blob(Call& call) {
   HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
-  HEARTH_CO_TRY(std::string digest, models::parse_digest(call.argument()));
+  HEARTH_CO_CHECKED(models::parse_digest(call.argument()));
   std::filesystem::path upload = upload_path(call.shared().services, call.request());
-  const Result<> added = co_await call.store().async_add_blob(std::move(digest), std::move(upload));
+  const Result<> added = co_await call.store().async_add_blob(call.argument(), std::move(upload));
   // Ollama's clients look for 400 when what arrived is not what the digest says.
   if (!added && added.error().code == ErrorCode::corrupt_data) {
     co_return hearth::fail(ErrorCode::invalid_request, added.error().message, "digest");

@@ -161,6 +161,7 @@ Result<RenderedChat> render_with(const Compiled& compiled, const inference::Chat
                 "the model's chat template refuses this chat: " + template_message(e.what()), "messages");
   }
   lock.unlock();
+  if (inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED) out.grammar = without_preamble(std::move(out.grammar));
   if (out.prompt.size() > kMaxPromptBytes) {
     return fail(ErrorCode::payload_too_large,
                 fmt::format("the chat template made a prompt of {} bytes; at most {} are allowed", out.prompt.size(),

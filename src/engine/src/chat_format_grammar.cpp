@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <regex>
 #include <vector>
 
 namespace hearth::engine {
@@ -90,6 +91,15 @@ std::string channel_grammar(const RenderedChat& chat) {
 }
 
 }  // namespace
+
+std::string without_preamble(std::string gbnf) {
+  std::size_t line = gbnf.starts_with("root ::=") ? 0 : gbnf.find("\nroot ::=");
+  if (line == std::string::npos) return gbnf;
+  const std::size_t end = std::min(gbnf.find('\n', line + 1), gbnf.size());
+  static const std::regex kPreamble{R"( until-[0-9]+\? (?=tool-calls))"};
+  const std::string root = std::regex_replace(gbnf.substr(line, end - line), kPreamble, " ");
+  return gbnf.replace(line, end - line, root);
+}
 
 std::string text_through(const std::string& name, std::string_view end) {
   const std::vector<std::string> chars = characters(end);

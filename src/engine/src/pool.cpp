@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "hearth/async/mailbox.hpp"
 #include "hearth/base/log.hpp"
@@ -15,13 +16,16 @@
 namespace hearth::engine {
 namespace {
 
+constexpr std::size_t kMaxNames = 64;  // of one copy; further ones are served and not listed
+
 using Waiter = std::shared_ptr<async::Mailbox<bool>>;
 
 struct Entry {
   enum class State : std::uint8_t { loading, ready };
   State state = State::loading;
   std::shared_ptr<Loaded> loaded;
-  std::string name;
+  std::string name;             // who loaded it
+  std::set<std::string> names;  // who used it since: names of the same weights share one copy
   std::uint64_t reserved = 0;  // bytes counted against the budget
   bool pinned = false;
   bool leave_when_idle = false;
@@ -53,7 +57,7 @@ class PoolImpl final : public Pool, public std::enable_shared_from_this<PoolImpl
 
   Task<Result<Lease>> async_acquire(ModelSpec spec, std::optional<std::chrono::seconds> keep_alive) override;
   std::optional<Lease> find(const std::string& key) override;
-  Task<bool> async_unload(std::string key) override;
+  Task<bool> async_unload(std::string key, std::string name) override;
   Task<> async_tick(Clock::time_point now, Pressure pressure) override;
   Task<> async_stop() override;
   std::vector<PoolEntry> list() const override;
@@ -177,6 +181,7 @@ PoolImpl::Decision PoolImpl::decide(const ModelSpec& spec, std::optional<std::ch
     if (serves(entry, spec)) {
       decision.step = Step::leased;
       entry.pinned = entry.pinned || spec.pinned;
+      if (entry.names.size() < kMaxNames) entry.names.insert(spec.name);
       decision.lease = make_lease(spec.key, entry, keep_alive);
       return decision;
     }
@@ -199,6 +204,7 @@ PoolImpl::Decision PoolImpl::decide(const ModelSpec& spec, std::optional<std::ch
   }
   Entry entry;
   entry.name = spec.name;
+  entry.names = {spec.name};
   entry.reserved = *needed;
   entry.pinned = spec.pinned;
   entries_.emplace(spec.key, std::move(entry));
@@ -281,12 +287,14 @@ std::optional<Lease> PoolImpl::find(const std::string& key) {
   return make_lease(key, it->second, it->second.keep_alive);
 }
 
-Task<bool> PoolImpl::async_unload(std::string key) {
+Task<bool> PoolImpl::async_unload(std::string key, std::string name) {
   std::vector<std::shared_ptr<Loaded>> leaving;
   {
     const std::lock_guard lock{mutex_};
     const auto it = entries_.find(key);
-    if (it == entries_.end() || it->second.state != Entry::State::ready) co_return false;
+    if (it == entries_.end() || it->second.state != Entry::State::ready || !it->second.names.contains(name)) co_return false;
+    it->second.names.erase(name);
+    if (it->second.pinned || !it->second.names.empty()) co_return true;  // another name still wants the copy
     if (it->second.leases > 0) {
       it->second.leave_when_idle = true;
     } else {
@@ -347,14 +355,17 @@ std::vector<PoolEntry> PoolImpl::list() const {
   const std::lock_guard lock{mutex_};
   for (const auto& [key, entry] : entries_) {
     if (entry.state != Entry::State::ready) continue;
-    list.push_back({.key = key,
-                    .name = entry.name,
-                    .bytes = entry.reserved,
-                    .device_bytes = entry.loaded->instance->device_bytes(),
-                    .pinned = entry.pinned,
-                    .leases = entry.leases,
-                    .expires = entry.leases == 0 ? entry.expires : std::nullopt,
-                    .status = entry.loaded->instance->status()});
+    const InstanceStatus status = entry.loaded->instance->status();
+    for (const std::string& name : entry.names) {
+      list.push_back({.key = key,
+                      .name = name,
+                      .bytes = entry.reserved,
+                      .device_bytes = entry.loaded->instance->device_bytes(),
+                      .pinned = entry.pinned,
+                      .leases = entry.leases,
+                      .expires = entry.leases == 0 ? entry.expires : std::nullopt,
+                      .status = status});
+    }
   }
   return list;
 }

@@ -419,5 +419,11 @@ TEST(ChatGrammar, RefusesWhatItCannotConstrain) {
   EXPECT_EQ(must_fail("meetkai-functionary-medium-v3.2", hello(), options).code, ErrorCode::unsupported);
 }
 
+TEST(WithoutPreamble, ADemandedCallComesAtOnce) {
+  EXPECT_EQ(without_preamble("a ::= b\nroot ::= \"x\" space until-12? tool-calls\nuntil-12 ::= [^<]\n"),
+            "a ::= b\nroot ::= \"x\" space tool-calls\nuntil-12 ::= [^<]\n");
+  EXPECT_EQ(without_preamble("root ::= until-3? answer"), "root ::= until-3? answer");
+}
+
 }  // namespace
 }  // namespace hearth::engine

@@ -87,6 +87,9 @@ class FolderStore final : public Store {
     for (const auto& [path, digest] : request.adapters) {
       if (digest.empty()) HEARTH_CO_CHECKED(check_path(path));
     }
+    for (const auto& [given, source] : context_.options.named) {
+      if (request.from == given) request.from = source;
+    }
     const auto tell = told_on(co_await asio::this_coro::executor, std::move(progress));
     auto create = [&] { return create_model(context_, request, tell); };
     co_return co_await context_.pool.async_run(std::move(create));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -12,6 +13,8 @@
 
 namespace hearth::models {
 namespace {
+
+constexpr unsigned kUnansweredRetries = 2;
 
 constexpr int kRedirectsMax = 5;
 constexpr std::uint64_t kRefusalBytesMax = 64U << 10;  // of the body of an answer that is not 2xx
@@ -172,8 +175,10 @@ Task<Result<net::ClientResponse>> Web::async_get(net::Url url, net::Headers head
     request.max_body_bytes = max_bytes;
     auto response = co_await async_send(std::move(request));
     if (response && is_success(response->status)) co_return response;
+    // A server that never answered is more likely a wrong name than a bad minute: say so soon.
+    const unsigned tries = response ? options_.max_retries : std::min(options_.max_retries, kUnansweredRetries);
     auto error = response ? status_error(*response, url, what) : std::move(response).error();
-    if (!worth_retrying(error.code) || attempt >= options_.max_retries) co_return fail(std::move(error));
+    if (!worth_retrying(error.code) || attempt >= tries) co_return fail(std::move(error));
     co_await async_back_off(attempt);
   }
 }

@@ -232,7 +232,10 @@ Task<Result<>> LocalEngine::async_load(RequestContext context, std::string model
 
 Task<Result<>> LocalEngine::async_unload(std::string model) {
   HEARTH_CO_TRY(const auto resolved, co_await async_resolve(model));
-  if (co_await pool_.async_unload(resolved->spec.key)) co_return Result<>{};
+  if (resolved->spec.pinned) {
+    co_return fail(ErrorCode::conflict, fmt::format("model '{}' is pinned by the configuration; take it out there", model), "model");
+  }
+  if (co_await pool_.async_unload(resolved->spec.key, resolved->spec.name)) co_return Result<>{};
   co_return fail(ErrorCode::not_found, fmt::format("model '{}' is not loaded", model), "model");
 }
 

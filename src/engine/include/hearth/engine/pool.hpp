@@ -61,7 +61,7 @@ class Lease {
   std::function<void()> release_;
 };
 
-/// One line of list().
+/// One line of list(): a loaded model under one of its names. Names of one copy have equal keys.
 struct PoolEntry {
   std::string key;
   std::string name;
@@ -94,8 +94,9 @@ class Pool {
   virtual Task<Result<Lease>> async_acquire(ModelSpec spec, std::optional<std::chrono::seconds> keep_alive) = 0;
   /// A lease if the key is loaded already.
   virtual std::optional<Lease> find(const std::string& key) = 0;
-  /// Unloads as soon as the last lease ends. False if it is not there.
-  virtual Task<bool> async_unload(std::string key) = 0;
+  /// `name` does without the model: it is unloaded when its last lease ends, unless it is pinned or loaded under another
+  /// name too. False if it is not loaded under this name.
+  virtual Task<bool> async_unload(std::string key, std::string name) = 0;
   /// Unloads what has expired and follows the memory pressure. Call once a second.
   virtual Task<> async_tick(Clock::time_point now, Pressure pressure) = 0;
   /// Unloads everything; running requests end with `unavailable`.
