@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <future>
+#include <set>
 #include <thread>
 
 #include "hearth/api/api.hpp"
@@ -17,7 +18,10 @@
 #include "hearth/engine/pool.hpp"
 #include "hearth/models/store.hpp"
 #include "hearth/net/server.hpp"
+#include "engine_probe.hpp"
 #include "hearth/provider/local.hpp"
+#include "hearth/telemetry/metrics.hpp"
+#include "hearth/telemetry/request_log.hpp"
 
 namespace hearth::app {
 namespace {
@@ -68,12 +72,14 @@ class AppImpl final : public App {
  private:
   Result<> load_configured();
   Result<> bind();
-  void log_request(const api::RequestRecord& record) const;
+  std::string metrics_text();
+  void note_request(const api::RequestRecord& record);
 
   // In the order of construction; destroyed the other way round.
   Config config_;
   std::atomic<bool> draining_{false};
   bool stopped_ = false;
+  telemetry::Registry registry_;
   async::BlockingPool blocking_;
   std::unique_ptr<models::Store> store_;
   std::shared_ptr<engine::Pool> pool_;
@@ -90,7 +96,10 @@ Result<> AppImpl::build() {
                             "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front", config_.address), "listen");
   }
   HEARTH_TRY(store_, open_store(config_, blocking_, config_.paths));
-  pool_ = engine::Pool::create({.budget = config_.memory_budget, .keep_alive = config_.keep_alive, .observer = {}}, blocking_);
+  pool_ = engine::Pool::create({.budget = config_.memory_budget, .keep_alive = config_.keep_alive,
+                                .observer = [this](const std::string& name) {
+                                  return std::make_shared<EngineProbe>(registry_.model(name));
+                                }}, blocking_);
   engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
   HEARTH_CHECKED(load_configured());
   return bind();
@@ -107,7 +116,8 @@ Result<> AppImpl::load_configured() {
 Result<> AppImpl::bind() {
   api::Services services{.engine = *engine_, .store = *store_, .version = std::string{version()}};
   services.draining = [this] { return draining_.load(); };
-  services.on_request = [this](const api::RequestRecord& record) { log_request(record); };
+  services.metrics_text = [this] { return metrics_text(); };
+  services.on_request = [this](const api::RequestRecord& record) { note_request(record); };
   services.limits.max_body_bytes = config_.max_body_bytes;
   net::ServerOptions options;
   options.address = config_.address;
@@ -118,17 +128,39 @@ Result<> AppImpl::bind() {
   return {};
 }
 
-void AppImpl::log_request(const api::RequestRecord& record) const {
-  using Ms = std::chrono::duration<double, std::milli>;
-  log::info("request", {{"id", record.id},
-                        {"method", record.method},
-                        {"route", record.route},
-                        {"model", record.model},
-                        {"status", record.status},
-                        {"prompt_tokens", record.usage.prompt_tokens},
-                        {"cached_tokens", record.usage.cached_tokens},
-                        {"completion_tokens", record.usage.completion_tokens},
-                        {"ms", Ms{record.duration}.count()}});
+std::string AppImpl::metrics_text() {
+  std::vector<telemetry::ModelGauges> models;
+  std::set<std::string> seen;  // names of one copy are one model here
+  for (const engine::PoolEntry& entry : pool_->list()) {
+    if (!seen.insert(entry.key).second) continue;
+    models.push_back({.model = entry.name,
+                      .host_bytes = entry.bytes - entry.device_bytes,
+                      .device_bytes = entry.device_bytes,
+                      .cells = entry.status.cells,
+                      .cells_used = entry.status.cells_used - entry.status.cells_cached,
+                      .cells_cached = entry.status.cells_cached,
+                      .running = static_cast<std::int32_t>(entry.status.running.size()),
+                      .queued = entry.status.queued});
+  }
+  registry_.set_models(models);
+  registry_.set_connections(server_->connections());
+  registry_.set_memory_budget(pool_->budget());
+  return registry_.text();
+}
+
+void AppImpl::note_request(const api::RequestRecord& record) {
+  registry_.request(record.route, record.status, std::chrono::duration<double>(record.duration).count());
+  telemetry::log_request({.id = record.id,
+                          .method = record.method,
+                          .route = record.route,
+                          .model = record.model,
+                          .principal = record.principal,
+                          .status = record.status,
+                          .streamed = record.streamed,
+                          .error = record.error,
+                          .duration = record.duration,
+                          .first_token = record.first_token,
+                          .usage = record.usage});
 }
 
 void AppImpl::start() {
