@@ -21,13 +21,17 @@ void read_tool(const JsonValue& value, std::vector<inference::Tool>& out) {
   value.object([&](JsonReader& r) {
     const std::string type = r.string("type").value_or("custom");
     if (type != "custom") {
-      return r.fail("type", fmt::format("'{}' is a server tool, and this server runs none; send a tool with an "
-                                        "input_schema and run it yourself", type), ErrorCode::unsupported);
+      return r.fail("type",
+                    fmt::format("'{}' is a server tool, and this server runs none; send a tool with an "
+                                "input_schema and run it yourself",
+                                type),
+                    ErrorCode::unsupported);
     }
     r.ignore({"cache_control", "eager_input_streaming"});
     r.refuse("input_examples", "is not supported: put examples into the description");
     if (r.boolean("defer_loading").value_or(false)) r.fail("defer_loading", "is not supported", ErrorCode::unsupported);
-    if (const auto callers = r.strings("allowed_callers", 8); callers && *callers != std::vector<std::string>{"direct"}) {
+    if (const auto callers = r.strings("allowed_callers", 8);
+        callers && *callers != std::vector<std::string>{"direct"}) {
       r.fail("allowed_callers", "can only be [\"direct\"] here", ErrorCode::unsupported);
     }
     inference::Tool tool;
@@ -92,7 +96,8 @@ void read_output_config(JsonReader& r, ChatRequest& out) {
       if (!format.one_of("type", {"json_schema"})) format.fail("type", "is required: json_schema");
       const auto schema = format.value("schema");
       if (!schema || !schema->is(Kind::object)) return format.fail("schema", "is required and must be an object");
-      out.generation.constraint = {.kind = inference::Constraint::Kind::json_schema, .text = schema->raw(), .choices = {}};
+      out.generation.constraint = {
+          .kind = inference::Constraint::Kind::json_schema, .text = schema->raw(), .choices = {}};
     });
   });
 }

@@ -35,9 +35,14 @@ json usage_json(const inference::Usage& usage) {
 }
 
 json message_json(const Head& head, json content, json usage) {
-  return {{"id", head.id},           {"type", "message"},       {"role", "assistant"},
-          {"model", head.model},     {"content", std::move(content)},
-          {"stop_reason", nullptr},  {"stop_sequence", nullptr}, {"usage", std::move(usage)}};
+  return {{"id", head.id},
+          {"type", "message"},
+          {"role", "assistant"},
+          {"model", head.model},
+          {"content", std::move(content)},
+          {"stop_reason", nullptr},
+          {"stop_sequence", nullptr},
+          {"usage", std::move(usage)}};
 }
 
 json stop_sequence_json(const inference::Finished& finished) {
@@ -60,14 +65,11 @@ json model_json(const models::Model& model) {
 
 std::string_view stop_reason(const inference::Finished& finished, std::int64_t max_tokens) {
   switch (finished.reason) {
-    case inference::FinishReason::stop_sequence:
-      return "stop_sequence";
+    case inference::FinishReason::stop_sequence: return "stop_sequence";
     case inference::FinishReason::length:
       return finished.usage.completion_tokens < max_tokens ? "model_context_window_exceeded" : "max_tokens";
-    case inference::FinishReason::tool_calls:
-      return "tool_use";
-    case inference::FinishReason::stop:
-      break;
+    case inference::FinishReason::tool_calls: return "tool_use";
+    case inference::FinishReason::stop: break;
   }
   return "end_turn";
 }
@@ -110,8 +112,8 @@ void MessageStream::thinking(const std::string& text, std::string& out) {
 void MessageStream::tool(const inference::ToolCallDelta& call, std::string& out) {
   if (open_ != Block::tool || tool_index_ != call.index) {
     tool_index_ = call.index;
-    open(Block::tool,
-         {{"type", "tool_use"}, {"id", tool_id(call.id)}, {"name", call.name}, {"input", json::object()}}, out);
+    open(Block::tool, {{"type", "tool_use"}, {"id", tool_id(call.id)}, {"name", call.name}, {"input", json::object()}},
+         out);
   }
   if (!call.arguments.empty()) delta("input_json_delta", "partial_json", call.arguments, out);
 }
@@ -128,7 +130,8 @@ void MessageStream::open(Block kind, const json& block, std::string& out) {
   close(out);
   open_ = kind;
   ++index_;
-  append_sse("content_block_start", {{"type", "content_block_start"}, {"index", index_}, {"content_block", block}}, out);
+  append_sse("content_block_start", {{"type", "content_block_start"}, {"index", index_}, {"content_block", block}},
+             out);
 }
 
 /// Once a token, so written without a JSON tree.
@@ -159,7 +162,8 @@ std::string message_body(const Head& head, const CollectedChoice& choice) {
     // Arguments that max_tokens cut off are no JSON; the input is then empty, and stop_reason says why.
     json input = json::parse(call.arguments, nullptr, /*allow_exceptions=*/false);
     if (!input.is_object()) input = json::object();
-    content.push_back({{"type", "tool_use"}, {"id", tool_id(call.id)}, {"name", call.name}, {"input", std::move(input)}});
+    content.push_back(
+        {{"type", "tool_use"}, {"id", tool_id(call.id)}, {"name", call.name}, {"input", std::move(input)}});
   }
   json message = message_json(head, std::move(content), usage_json(choice.finished.usage));
   message["stop_reason"] = stop_reason(choice.finished, head.max_tokens);

@@ -22,7 +22,7 @@ namespace hearth::api::anthropic {
 struct Head {
   std::string id;          // "msg_…"
   std::string request_id;  // "req_…", in errors
-  std::string model;  // as the client wrote it
+  std::string model;       // as the client wrote it
   std::int64_t max_tokens = 0;
 };
 

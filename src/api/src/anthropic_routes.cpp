@@ -33,7 +33,8 @@ Task<Result<>> async_messages(Call& call) {
   HEARTH_CO_CHECKED(co_await async_settle_thinking(call, chat));
   Head head{random_id("msg_"), call.id(), chat.model, chat.generation.max_tokens.value_or(0)};
   provider::RequestContext context = call.context();
-  HEARTH_CO_TRY(provider::EventStreamPtr events, co_await call.engine().async_chat(std::move(context), std::move(chat)));
+  HEARTH_CO_TRY(provider::EventStreamPtr events,
+                co_await call.engine().async_chat(std::move(context), std::move(chat)));
   std::vector<StreamSource> sources = one_source(std::move(events));
   if (request.stream) {
     MessageStream encoder{std::move(head)};

@@ -63,4 +63,13 @@ void append_json_number(std::string& out, double value) { append_finite(out, val
 
 void append_json_number(std::string& out, float value) { append_finite(out, value); }
 
+void append_json_floats(std::string& out, std::span<const float> values) {
+  out += '[';
+  for (const float value : values) {
+    if (out.back() != '[') out += ',';
+    append_json_number(out, value);
+  }
+  out += ']';
+}
+
 }  // namespace hearth::api

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,7 @@ void append_json_string(std::string& out, std::string_view text);
 /// null.
 void append_json_number(std::string& out, double value);
 void append_json_number(std::string& out, float value);
+/// "[0.5,-1]": an embedding.
+void append_json_floats(std::string& out, std::span<const float> values);
 
 }  // namespace hearth::api

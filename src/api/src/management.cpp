@@ -15,8 +15,7 @@ bool is_loopback_peer(std::string_view peer) {
 }  // namespace
 
 Result<> check_management(const Services& services, const net::Request& request) {
-  const bool allowed =
-      services.allow_management ? services.allow_management(request) : is_loopback_peer(request.peer);
+  const bool allowed = services.allow_management ? services.allow_management(request) : is_loopback_peer(request.peer);
   if (allowed) return {};
   return fail(ErrorCode::forbidden,
               "models can only be pulled, pushed, created, copied and deleted from the machine that serves them");

@@ -17,7 +17,8 @@ constexpr std::int64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
 
 /// A field for something that Hearth has not got: only the value that leaves it unused is taken.
 void only_integer(JsonReader& r, std::string_view name, std::int64_t unused, std::string_view why) {
-  const auto value = r.integer(name, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+  const auto value =
+      r.integer(name, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
   if (value && *value != unused) r.fail(name, fmt::format("can only be {}: {}", unused, why), ErrorCode::unsupported);
 }
 

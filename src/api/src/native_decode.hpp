@@ -11,8 +11,8 @@
 #include "hearth/inference/request.hpp"
 #include "native_encode.hpp"
 
-/// Bodies of llama-server's own routes to native requests. Pure; fields as in tools/server/server-schema.cpp. Fields for
-/// what Hearth has not got are accepted with the value that means "not used", and a 400 with any other.
+/// Bodies of llama-server's own routes to native requests. Pure; fields as in tools/server/server-schema.cpp. Fields
+/// for what Hearth has not got are accepted with the value that means "not used", and a 400 with any other.
 namespace hearth::api::native {
 
 inline constexpr std::size_t kMaxPrompts = 256;  // of one request

@@ -40,13 +40,10 @@ json probabilities_json(const std::vector<inference::TokenLogprob>& tokens) {
 
 const char* stop_type(const inference::Finished& finished) {
   switch (finished.reason) {
-    case FinishReason::length:
-      return "limit";
-    case FinishReason::stop_sequence:
-      return "word";
+    case FinishReason::length: return "limit";
+    case FinishReason::stop_sequence: return "word";
     case FinishReason::stop:
-    case FinishReason::tool_calls:
-      break;
+    case FinishReason::tool_calls: break;
   }
   return "eos";
 }
@@ -135,8 +132,7 @@ void CompletionStream::event(const inference::Event& event, std::string& out) {
 
 void CompletionStream::prompt(std::int32_t index, const inference::PromptDone& prompt, std::string& out) const {
   if (!view_.return_progress) return;
-  json progress{
-      {"total", prompt.prompt_tokens}, {"cache", prompt.cached_tokens}, {"processed", prompt.prompt_tokens}};
+  json progress{{"total", prompt.prompt_tokens}, {"cache", prompt.cached_tokens}, {"processed", prompt.prompt_tokens}};
   append_sse({{"index", index},
               {"content", ""},
               {"tokens", json::array()},

@@ -59,6 +59,6 @@ nlohmann::json settings_json(const inference::Generation& generation, bool strea
 nlohmann::json tokens_json(const std::vector<provider::Piece>& pieces, bool with_pieces);
 nlohmann::json props_json(const std::string& model, const provider::ModelInfo& info, std::int32_t slots);
 nlohmann::json slots_json(const std::vector<provider::Slot>& slots);
-nlohmann::json embeddings_json(const inference::Embeddings& embeddings);
+std::string embeddings_body(const inference::Embeddings& embeddings);
 
 }  // namespace hearth::api::native

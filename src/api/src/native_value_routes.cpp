@@ -41,11 +41,7 @@ Task<Result<>> async_props(Call& call) {
   HEARTH_CO_TRY(const std::string model, call.choose_model(model_of_query(call)));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), model));
-  const std::vector<provider::Running> running = call.engine().running();
-  const auto here = std::ranges::find(running, model, &provider::Running::name);
-  // As many whole contexts as the cache holds: the nearest to llama-server's slots.
-  const std::int32_t slots =
-      here == running.end() || here->context <= 0 ? 1 : std::max(here->cells / here->context, 1);
+  const auto slots = static_cast<std::int32_t>(call.engine().slots(model).size());
   std::string body = dump(props_json(model, info, slots));
   co_return co_await call.async_send_json(std::move(body));
 }
@@ -53,9 +49,9 @@ Task<Result<>> async_props(Call& call) {
 Task<Result<>> async_slots(Call& call) {
   HEARTH_CO_TRY(const std::string model, call.choose_model(model_of_query(call)));
   const std::vector<provider::Slot> slots = call.engine().slots(model);
-  const bool waiting = std::ranges::any_of(slots, [](const provider::Slot& slot) { return !slot.processing; });
-  if (asks(call, "fail_on_no_slot") && waiting) {
-    co_return hearth::fail(ErrorCode::unavailable, "requests are waiting for this model");
+  const bool busy = !slots.empty() && std::ranges::all_of(slots, &provider::Slot::processing);
+  if (asks(call, "fail_on_no_slot") && busy) {
+    co_return hearth::fail(ErrorCode::unavailable, "every slot of this model is busy");
   }
   std::string body = dump(slots_json(slots));
   co_return co_await call.async_send_json(std::move(body));
@@ -102,8 +98,7 @@ Task<Result<>> async_embedding(Call& call) {
   HEARTH_CO_TRY(const inference::Embeddings made,
                 co_await call.engine().async_embed(std::move(context), std::move(request)));
   call.record().usage.prompt_tokens = made.prompt_tokens;
-  std::string body = dump(embeddings_json(made));
-  co_return co_await call.async_send_json(std::move(body));
+  co_return co_await call.async_send_json(embeddings_body(made));
 }
 
 }  // namespace hearth::api::native

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "hearth/base/text.hpp"
 #include "hearth/base/version.hpp"
+#include "json_write.hpp"
 #include "native_encode.hpp"
 
 namespace hearth::api::native {
@@ -93,8 +96,7 @@ json props_json(const std::string& model, const provider::ModelInfo& info, std::
           {"endpoint_props", false},
           {"endpoint_metrics", true},
           {"chat_template", info.chat_template},
-          {"chat_template_caps",
-           {{"supports_tools", info.can_use_tools}, {"supports_tool_calls", info.can_use_tools}}},
+          {"chat_template_caps", {{"supports_tools", info.can_use_tools}, {"supports_tool_calls", info.can_use_tools}}},
           {"bos_token", info.bos_token},
           {"eos_token", info.eos_token},
           {"build_info", "hearth-" + std::string{version()}},
@@ -117,12 +119,14 @@ json slots_json(const std::vector<provider::Slot>& slots) {
   return list;
 }
 
-json embeddings_json(const inference::Embeddings& embeddings) {
-  json list = json::array();
+std::string embeddings_body(const inference::Embeddings& embeddings) {
+  std::string out = "[";
   for (std::size_t i = 0; i < embeddings.vectors.size(); ++i) {
-    list.push_back({{"index", i}, {"embedding", json::array({embeddings.vectors[i]})}});
+    out += fmt::format(R"({}{{"index":{},"embedding":[)", i == 0 ? "" : ",", i);
+    append_json_floats(out, embeddings.vectors[i]);
+    out += "]}";
   }
-  return list;
+  return out += "]";
 }
 
 }  // namespace hearth::api::native

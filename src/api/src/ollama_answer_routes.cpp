@@ -3,15 +3,13 @@
 
 #include <chrono>
 
-#include "json_dump.hpp"
 #include "ollama_decode.hpp"
 #include "ollama_encode.hpp"
+#include "ollama_history.hpp"
 #include "ollama_routes.hpp"
 
 namespace hearth::api::ollama {
 namespace {
-
-using nlohmann::json;
 
 /// Names the model in the answer's headers and says which options did nothing.
 Result<provider::RequestContext> begin(Call& call, const Common& common) {
@@ -25,8 +23,7 @@ Result<provider::RequestContext> begin(Call& call, const Common& common) {
   return context;
 }
 
-Task<Result<>> async_check_thinking(Call& call, provider::RequestContext context,
-                                    const inference::ChatRequest& chat) {
+Task<Result<>> async_check_thinking(Call& call, provider::RequestContext context, const inference::ChatRequest& chat) {
   if (!chat.reasoning.enabled.value_or(false)) co_return Result<>{};
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), chat.model));
   if (info.can_think) co_return Result<>{};
@@ -55,36 +52,39 @@ Task<Result<>> async_answer(Call& call, bool stream, AnswerHead head, provider::
   }
   HEARTH_CO_TRY(std::vector<CollectedChoice> choices, co_await async_collect(call, std::move(sources)));
   if (choices.empty()) co_return hearth::fail(ErrorCode::internal, "the model ended without an answer");
-  co_return co_await call.async_send_json(answer_body(std::move(head), choices.front()));
-}
-
-std::vector<inference::TokenId> ids_of(const std::vector<provider::Piece>& pieces) {
-  std::vector<inference::TokenId> ids;
-  for (const provider::Piece& piece : pieces) ids.push_back(piece.id);
-  return ids;
-}
-
-/// The tokens of the conversation up to the answer: what came as `context`, then this prompt in the model's template.
-Task<Result<std::vector<inference::TokenId>>> async_history(Call& call, provider::RequestContext context,
-                                                            const GenerateCall& request) {
-  const bool first = request.history.empty();  // only a beginning has the beginning-of-text token
-  HEARTH_CO_TRY(std::string prompt, co_await call.engine().async_apply_template(context, request.chat));
-  HEARTH_CO_TRY(const std::vector<provider::Piece> pieces,
-                co_await call.engine().async_tokenize(context, request.chat.model, std::move(prompt),
-                                                      /*add_special=*/first, /*parse_special=*/true));
-  std::vector<inference::TokenId> tokens = request.history;
-  for (const inference::TokenId id : ids_of(pieces)) tokens.push_back(id);
-  co_return tokens;
+  co_return co_await call.async_send_json(answer_body(head, choices.front()));
 }
 
 /// A conversation that goes on is one raw prompt of tokens: the old ones, then the new.
-inference::CompletionRequest continued(GenerateCall& request, std::vector<inference::TokenId> tokens) {
+inference::CompletionRequest continued(GenerateCall& request, Tokens tokens) {
   inference::CompletionRequest completion;
   completion.model = request.chat.model;
   completion.prompt = std::move(tokens);
   completion.add_special = false;
   completion.generation = std::move(request.chat.generation);
   return completion;
+}
+
+/// Raw prompts and suffixes: no template, no history.
+Task<Result<provider::EventStreamPtr>> async_begin_raw(Call& call, provider::RequestContext context,
+                                                       GenerateCall& request) {
+  co_return co_await call.engine().async_complete(std::move(context), *std::move(request.completion));
+}
+
+/// A prompt in the model's template. `out` is filled with the conversation's tokens when the answer has ended.
+Task<Result<provider::EventStreamPtr>> async_begin_templated(Call& call, provider::RequestContext context,
+                                                             GenerateCall& request, std::shared_ptr<Tokens> out) {
+  History history{.model = request.chat.model, .before = std::move(request.history), .prompt = {}};
+  HEARTH_CO_TRY(history.prompt, co_await call.engine().async_apply_template(context, request.chat));
+  provider::EventStreamPtr events;
+  if (history.before.empty()) {
+    HEARTH_CO_TRY(events, co_await call.engine().async_chat(context, std::move(request.chat)));
+  } else {
+    HEARTH_CO_TRY(Tokens tokens, co_await async_extend(call.engine(), context, history, history.prompt));
+    inference::CompletionRequest completion = continued(request, std::move(tokens));
+    HEARTH_CO_TRY(events, co_await call.engine().async_complete(context, std::move(completion)));
+  }
+  co_return with_history(std::move(events), call.engine(), std::move(context), std::move(history), std::move(out));
 }
 
 /// One embedding for a request of one text; a text that is too long is cut only when the client said so, and said.
@@ -115,15 +115,13 @@ Task<Result<>> async_generate(Call& call) {
   if (request.load_only) co_return co_await async_load_only(call, std::move(context), Shape::generate);
   HEARTH_CO_CHECKED(co_await async_check_thinking(call, context, request.chat));
   AnswerHead head{.shape = Shape::generate, .model = request.common.model, .context = {}};
-  if (!request.completion) {
-    HEARTH_CO_TRY(head.context, co_await async_history(call, context, request));
-    if (!request.history.empty()) request.completion = continued(request, *head.context);
-  }
   Result<provider::EventStreamPtr> events;
   if (request.completion) {
-    events = co_await call.engine().async_complete(std::move(context), *std::move(request.completion));
+    events = co_await async_begin_raw(call, std::move(context), request);
   } else {
-    events = co_await call.engine().async_chat(std::move(context), std::move(request.chat));
+    auto tokens = std::make_shared<Tokens>();
+    head.context = tokens;
+    events = co_await async_begin_templated(call, std::move(context), request, std::move(tokens));
   }
   if (!events) co_return hearth::fail(std::move(events).error());
   co_return co_await async_answer(call, request.stream, std::move(head), *std::move(events));
@@ -138,14 +136,9 @@ Task<Result<>> async_embed(Call& call) {
   } else {
     HEARTH_CO_TRY(made, co_await async_embed_all(call, std::move(context), request));
   }
-  const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - call.arrived());
-  const json answer{{"model", request.common.model},
-                    {"embeddings", made.vectors},
-                    {"total_duration", took.count()},
-                    {"load_duration", 0},
-                    {"prompt_eval_count", made.prompt_tokens}};
   call.record().usage.prompt_tokens = made.prompt_tokens;
-  co_return co_await call.async_send_json(dump(answer));
+  const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - call.arrived());
+  co_return co_await call.async_send_json(embed_body(request.common.model, made, took));
 }
 
 Task<Result<>> async_embeddings(Call& call) {
@@ -158,8 +151,7 @@ Task<Result<>> async_embeddings(Call& call) {
     HEARTH_CO_TRY(made, co_await call.engine().async_embed(std::move(context), std::move(request.request)));
   }
   call.record().usage.prompt_tokens = made.prompt_tokens;
-  const json answer{{"embedding", made.vectors.empty() ? json::array() : json(made.vectors.front())}};
-  co_return co_await call.async_send_json(dump(answer));
+  co_return co_await call.async_send_json(embedding_body(made));
 }
 
 }  // namespace hearth::api::ollama

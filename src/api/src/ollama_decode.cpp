@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ollama_decode.hpp"
 
+#include <fmt/format.h>
+
 #include <limits>
 
+#include "hearth/models/go_template.hpp"
 #include "ollama_fields.hpp"
 
 namespace hearth::api::ollama {
@@ -42,17 +45,13 @@ void read_message(const JsonValue& value, std::vector<Message>& out) {
   });
 }
 
-/// The template of a request is Jinja here; Ollama's own are Go's, told by their leading dots.
+/// Go's templates, which Ollama's clients know, and Jinja.
 void read_template(JsonReader& r, inference::ChatRequest& chat) {
   const auto value = r.value("template");
   if (!value) return;
-  chat.template_override = value->string();
-  for (const std::string_view go : {"{{.", "{{ .", "{{-.", "{{- .", "{{ if .", "{{if .", "{{- if .", "{{ range", "{{- range"}) {
-    if (chat.template_override.find(go) != std::string::npos) {
-      return value->fail("is a Go template; send a Jinja template, or leave it out for the model's own",
-                         ErrorCode::unsupported);
-    }
-  }
+  Result<std::string> jinja = models::to_jinja(value->view());
+  if (!jinja) return value->fail(fmt::format("cannot be used: {}", jinja.error().message), jinja.error().code);
+  chat.template_override = *std::move(jinja);
 }
 
 void add_message(inference::ChatRequest& chat, const char* role, std::string text) {

@@ -42,7 +42,7 @@ struct ChatCall {
 
 struct GenerateCall {
   Common common;
-  inference::ChatRequest chat;                               // the prompt as the user's message, unless completion is set
+  inference::ChatRequest chat;  // the prompt as the user's message, unless completion is set
   std::optional<inference::CompletionRequest> completion{};  // raw, or with a suffix
   std::vector<inference::TokenId> history{};                 // `context`: the tokens of the conversation so far
   bool stream = true;

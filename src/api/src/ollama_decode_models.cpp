@@ -29,7 +29,8 @@ void read_from(JsonReader& r, std::string& out) {
   const auto from = r.value("from");
   if (!from) return;
   out = from->string();
-  if (!models::Name::parse(out)) from->fail("must be the name of a model; upload a file as a blob and give it in files");
+  if (!models::Name::parse(out))
+    from->fail("must be the name of a model; upload a file as a blob and give it in files");
 }
 
 void read_seed_message(const JsonValue& value, std::vector<models::SeedMessage>& out) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ollama_encode.hpp"
 
+#include <fmt/format.h>
+
 #include "error_render.hpp"
 #include "hearth/base/text.hpp"
 #include "json_dump.hpp"
+#include "json_write.hpp"
 #include "rfc3339.hpp"
 
 namespace hearth::api::ollama {
@@ -64,7 +67,7 @@ void put_end(const AnswerHead& head, const inference::Finished& f, json& object)
   object["prompt_eval_duration"] = f.timings.prompt.count();
   object["eval_count"] = f.usage.completion_tokens;
   object["eval_duration"] = f.timings.generation.count();
-  if (head.context) object["context"] = *head.context;
+  if (head.context && !head.context->empty()) object["context"] = *head.context;
 }
 
 }  // namespace
@@ -80,7 +83,6 @@ void AnswerStream::event(const inference::Event& event, std::string& out) {
 }
 
 void AnswerStream::text(const inference::TextDelta& delta, std::string& out) {
-  if (head_.context) head_.context->insert(head_.context->end(), delta.tokens.begin(), delta.tokens.end());
   if (delta.text.empty() && delta.logprobs.empty()) return;
   flush_call(out);
   json object = object_json(head_, delta.text, {});
@@ -116,7 +118,7 @@ void AnswerStream::end(std::string& out) {
   append_line(object, out);
 }
 
-std::string answer_body(AnswerHead head, const CollectedChoice& choice) {
+std::string answer_body(const AnswerHead& head, const CollectedChoice& choice) {
   json object = object_json(head, choice.text, choice.reasoning);
   if (!choice.tool_calls.empty()) {
     json calls = json::array();
@@ -124,7 +126,6 @@ std::string answer_body(AnswerHead head, const CollectedChoice& choice) {
     object["message"]["tool_calls"] = std::move(calls);
   }
   if (!choice.logprobs.empty()) object["logprobs"] = logprobs_json(choice.logprobs);
-  if (head.context) head.context->insert(head.context->end(), choice.tokens.begin(), choice.tokens.end());
   put_end(head, choice.finished, object);
   return dump(object);
 }
@@ -134,6 +135,24 @@ std::string loaded_body(const AnswerHead& head, std::string_view reason) {
   object["done"] = true;
   object["done_reason"] = reason;
   return dump(object);
+}
+
+std::string embed_body(const std::string& model, const inference::Embeddings& made, std::chrono::nanoseconds took) {
+  std::string out = R"({"model":)";
+  append_json_string(out, model);
+  out += R"(,"embeddings":[)";
+  for (const std::vector<float>& vector : made.vectors) {
+    if (out.back() != '[') out += ',';
+    append_json_floats(out, vector);
+  }
+  return out += fmt::format(R"(],"total_duration":{},"load_duration":0,"prompt_eval_count":{}}})", took.count(),
+                            made.prompt_tokens);
+}
+
+std::string embedding_body(const inference::Embeddings& made) {
+  std::string out = R"({"embedding":)";
+  append_json_floats(out, made.vectors.empty() ? std::vector<float>{} : made.vectors.front());
+  return out += "}";
 }
 
 std::string progress_line(const models::Progress& progress) {

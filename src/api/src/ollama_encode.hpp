@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,12 +27,13 @@ enum class Shape : std::uint8_t { generate, chat };
 struct AnswerHead {
   Shape shape = Shape::chat;
   std::string model;
-  /// Ollama's deprecated token history of /api/generate: the prompt's tokens; the answer's are added. Absent: none sent.
-  std::optional<std::vector<inference::TokenId>> context;
+  /// Ollama's deprecated token history of /api/generate, filled by the time the answer ends. None or empty: not sent.
+  std::shared_ptr<const std::vector<inference::TokenId>> context;
   std::function<WallClock::time_point()> now = WallClock::now;
 };
 
-/// One answer as NDJSON. Ollama's tool calls carry their arguments as an object, so a call is held back until it is whole.
+/// One answer as NDJSON. Ollama's tool calls carry their arguments as an object, so a call is held back until it is
+/// whole.
 class AnswerStream : public StreamEncoder {
  public:
   explicit AnswerStream(AnswerHead head) : head_{std::move(head)} {}
@@ -51,7 +53,11 @@ class AnswerStream : public StreamEncoder {
 };
 
 /// The whole answer as one object (stream: false).
-std::string answer_body(AnswerHead head, const CollectedChoice& choice);
+std::string answer_body(const AnswerHead& head, const CollectedChoice& choice);
+
+/// The answers of /api/embed and of the older /api/embeddings.
+std::string embed_body(const std::string& model, const inference::Embeddings& made, std::chrono::nanoseconds took);
+std::string embedding_body(const inference::Embeddings& made);
 
 /// The answer to an empty prompt: the model was loaded ("load") or put away ("unload").
 std::string loaded_body(const AnswerHead& head, std::string_view reason);

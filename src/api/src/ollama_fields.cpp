@@ -21,9 +21,8 @@ std::string parameter_text(const JsonValue& value) {
 void read_keep_alive(JsonReader& r, Common& common) {
   const auto value = r.value("keep_alive");
   if (!value) return;
-  const Result<std::chrono::seconds> parsed = value->is(Kind::string)
-                                                  ? parse_keep_alive(value->view())
-                                                  : keep_alive_of(value->number(-1e18, 1e18));
+  const Result<std::chrono::seconds> parsed =
+      value->is(Kind::string) ? parse_keep_alive(value->view()) : keep_alive_of(value->number(-1e18, 1e18));
   if (!parsed) return value->fail(std::string_view{parsed.error().message}.substr(sizeof("keep_alive")));
   common.keep_alive = *parsed;
 }
@@ -93,7 +92,8 @@ void read_think(JsonReader& r, inference::Reasoning& reasoning) {
     return;
   }
   const std::string_view effort = think->view();
-  if (effort != "low" && effort != "medium" && effort != "high") think->fail("must be true, false, low, medium or high");
+  if (effort != "low" && effort != "medium" && effort != "high")
+    think->fail("must be true, false, low, medium or high");
   reasoning.enabled = true;
   reasoning.effort = effort;
 }

@@ -21,9 +21,11 @@ json details_json(const models::Model& model) {
 }
 
 json tag_json(const models::Model& model) {
-  return {{"name", model.name},     {"model", model.name},
+  return {{"name", model.name},
+          {"model", model.name},
           {"modified_at", rfc3339(model.modified)},
-          {"size", model.size},     {"digest", model.digest},
+          {"size", model.size},
+          {"digest", model.digest},
           {"details", details_json(model)},
           {"capabilities", model.capabilities}};
 }

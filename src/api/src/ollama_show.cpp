@@ -54,7 +54,7 @@ json model_info_json(const models::GgufInfo& info, bool verbose) {
   for (const auto& [key, value] : info.kv) {
     if (key != "tokenizer.chat_template") out[key] = value_json(value, verbose);
   }
-  if (!out.contains("general.parameter_count")) out["general.parameter_count"] = info.parameter_count();
+  if (!info.tensors.empty()) out["general.parameter_count"] = info.parameter_count();
   return out;
 }
 

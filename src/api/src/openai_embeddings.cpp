@@ -23,12 +23,7 @@ std::string packed(const std::vector<float>& vector) {
 
 void append_vector(std::string& out, const std::vector<float>& vector, bool base64) {
   if (base64) return append_json_string(out, packed(vector));
-  out += '[';
-  for (const float x : vector) {
-    if (out.back() != '[') out += ',';
-    append_json_number(out, x);
-  }
-  out += ']';
+  append_json_floats(out, vector);
 }
 
 }  // namespace

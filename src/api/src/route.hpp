@@ -6,10 +6,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "error_render.hpp"
 #include "hearth/api/api.hpp"
 #include "json_reader.hpp"
+#include "stream_source.hpp"
 
 namespace hearth::api {
 
@@ -72,8 +74,10 @@ class Call {
   provider::RequestContext context() const;
   /// The model that this request names, or the default one when it names none. Goes into the headers and the record.
   Result<std::string> choose_model(std::string name);
-  /// Something was left out or replaced: said in x-hearth-degraded. Before the answer begins.
-  void degraded(std::string what) { degraded_ = std::move(what); }
+  /// Something was left out or replaced: said in x-hearth-degraded, each once. Before the answer begins.
+  void degraded(const std::string& what);
+  /// What the streams of this answer say of themselves.
+  void degraded(std::span<const StreamSource> sources);
 
   // The three ways to answer. Each adds the standard headers and notes the status.
   Task<Result<>> async_send(int status, std::string content_type, std::string body);
@@ -96,7 +100,7 @@ class Call {
   Family family_;
   Clock::time_point arrived_ = Clock::now();
   std::string target_;
-  std::string degraded_;
+  std::vector<std::string> degraded_;
   RequestRecord record_;
 };
 

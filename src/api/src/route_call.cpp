@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "hearth/base/id.hpp"
 #include "responses_store.hpp"
 #include "route.hpp"
@@ -9,16 +11,23 @@
 namespace hearth::api {
 namespace {
 
-/// Model names come from clients; a header takes printable ASCII only.
-std::string header_safe(std::string_view text) {
+/// A header takes printable ASCII only; the rest is percent-encoded.
+std::string header_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c > 0x20 && c < 0x7F) {
+    if (c >= 0x20 && c < 0x7F) {
       out += c;
     } else {
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
   }
+  return out;
+}
+
+/// Model names come from clients, and must stay one word.
+std::string header_safe(std::string_view text) {
+  std::string out;
+  for (const char c : header_text(text)) out += c == ' ' ? std::string{"%20"} : std::string{c};
   return out;
 }
 
@@ -65,9 +74,19 @@ net::Headers Call::headers(std::string_view content_type) const {
     headers.add("x-hearth-target", target_);
     headers.add("x-hearth-zone", "device");
   }
-  if (!degraded_.empty()) headers.add("x-hearth-degraded", header_safe(degraded_));
+  if (!degraded_.empty()) headers.add("x-hearth-degraded", header_text(fmt::format("{}", fmt::join(degraded_, ", "))));
   add_origin_headers(headers, request_);
   return headers;
+}
+
+void Call::degraded(const std::string& what) {
+  if (std::ranges::find(degraded_, what) == degraded_.end()) degraded_.push_back(what);
+}
+
+void Call::degraded(std::span<const StreamSource> sources) {
+  for (const StreamSource& source : sources) {
+    for (const std::string& what : source.stream->degraded()) degraded(what);
+  }
 }
 
 Task<Result<>> Call::async_send(int status, std::string content_type, std::string body) {

@@ -133,9 +133,11 @@ net::BodyPlanner make_body_planner(Services services) {
   return [services = std::move(services)](const net::Request& head) -> Result<net::BodyPlan> {
     net::BodyPlan plan;
     plan.max_bytes = services.limits.max_body_bytes;
-    if (head.method == "POST" && match_pattern("/api/blobs/{digest}", head.path)) {
+    const auto digest = match_pattern("/api/blobs/{digest}", head.path);
+    if (head.method == "POST" && digest) {
       if (services.loopback) HEARTH_CHECKED(check_origin(head));
       HEARTH_CHECKED(check_management(services, head));
+      HEARTH_CHECKED(models::parse_digest(*digest));  // before gigabytes arrive for nothing
       plan.max_bytes = services.limits.max_blob_bytes;
       plan.spool_path = upload_path(services, head);
     }

@@ -9,8 +9,8 @@ namespace hearth::api::anthropic {
 namespace {
 
 using inference::Event;
-using inference::FinishReason;
 using inference::Finished;
+using inference::FinishReason;
 using inference::PromptDone;
 using inference::ReasoningDelta;
 using inference::TextDelta;
@@ -134,7 +134,8 @@ TEST(AnthropicMessage, IsOneObjectWithTypedBlocks) {
   choice.finished.stop_sequence = "END";
   choice.reasoning = "hm";
   choice.text = "ab";
-  choice.tool_calls = {{.id = "t", .name = "f", .arguments = "{\"x\":1}"}, {.id = "u", .name = "g", .arguments = "{\"cut"}};
+  choice.tool_calls = {{.id = "t", .name = "f", .arguments = "{\"x\":1}"},
+                       {.id = "u", .name = "g", .arguments = "{\"cut"}};
 
   const std::string body =
       message_body(Head{.id = "msg_1", .request_id = "req_1", .model = "m", .max_tokens = 100}, choice);

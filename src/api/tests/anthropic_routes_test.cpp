@@ -9,9 +9,7 @@ using inference::ToolChoice;
 
 class Anthropic : public ApiTest {
  protected:
-  Json body() {
-    return Json::parse(R"({"model":"m","max_tokens":16,"messages":[{"role":"user","content":"Hi"}]})");
-  }
+  Json body() { return Json::parse(R"({"model":"m","max_tokens":16,"messages":[{"role":"user","content":"Hi"}]})"); }
   FakeResponder with(const char* pointer, const char* value) {
     Json b = body();
     b[Json::json_pointer{pointer}] = Json::parse(value);
@@ -76,8 +74,10 @@ TEST_F(Anthropic, SendsAnErrorEventWhenAStreamBreaks) {
 }
 
 TEST_F(Anthropic, CarriesAToolCallThereAndBack) {
-  engine.scripts.push_back(Script{.error = {}, .events = {prompt_done(5), tool(0, "call_1", "add", "{\"a\":1}"),
-                                              finished(FinishReason::tool_calls, {5, 0, 3, 0})}, .hold_at = {}});
+  engine.scripts.push_back(Script{.error = {},
+                                  .events = {prompt_done(5), tool(0, "call_1", "add", "{\"a\":1}"),
+                                             finished(FinishReason::tool_calls, {5, 0, 3, 0})},
+                                  .hold_at = {}});
   engine.scripts.push_back(says({"2"}));
   Json b = body();
   b["tools"] = Json::parse(R"([{"name":"add","description":"adds","input_schema":{"type":"object"}}])");
@@ -200,7 +200,8 @@ TEST_F(Anthropic, CountsTokensWithoutMaxTokens) {
 }
 
 TEST_F(Anthropic, RendersErrorsInItsOwnStyle) {
-  engine.scripts.push_back(Script{.error = Error{ErrorCode::not_found, "no model 'm'", "model", {}}, .events = {}, .hold_at = {}});
+  engine.scripts.push_back(
+      Script{.error = Error{ErrorCode::not_found, "no model 'm'", "model", {}}, .events = {}, .hold_at = {}});
 
   const FakeResponder got = post("/v1/messages", body());
 
@@ -243,18 +244,18 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/messages/0/content", R"([{"type":"text"}])", "messages[0].content[0].text"},
         Bad{"/messages/0/content", R"([{"type":"text","text":"a","loud":true}])", "loud"},
         Bad{"/temperature", "1.5", "temperature"}, Bad{"/temperature", "1e308", "temperature"},
-        Bad{"/top_p", "-0.1", "top_p"}, Bad{"/top_k", "-1", "top_k"}, Bad{"/stop_sequences", "[\"\"]", "stop_sequences"},
-        Bad{"/stream", "1", "stream"}, Bad{"/tools", R"([{"type":"bash_20250124","name":"bash"}])", "bash_20250124"},
-        Bad{"/tools", R"([{"name":"f"}])", "input_schema"},
-        Bad{"/tool_choice", R"({"type":"any"})", "tool_choice"},
+        Bad{"/top_p", "-0.1", "top_p"}, Bad{"/top_k", "-1", "top_k"},
+        Bad{"/stop_sequences", "[\"\"]", "stop_sequences"}, Bad{"/stream", "1", "stream"},
+        Bad{"/tools", R"([{"type":"bash_20250124","name":"bash"}])", "bash_20250124"},
+        Bad{"/tools", R"([{"name":"f"}])", "input_schema"}, Bad{"/tool_choice", R"({"type":"any"})", "tool_choice"},
         Bad{"/tool_choice", R"({"type":"tool","name":"f"})", "tool_choice"},
         Bad{"/thinking", R"({"type":"enabled"})", "budget_tokens"},
         Bad{"/thinking", R"({"type":"enabled","budget_tokens":16})", "budget_tokens"},
         Bad{"/thinking", R"({"type":"adaptive","display":"omitted"})", "display"},
         Bad{"/output_config", R"({"effort":"max"})", "effort"},
-        Bad{"/output_config", R"({"format":{"type":"json_schema"}})", "schema"},
-        Bad{"/speed", "\"fast\"", "speed"}, Bad{"/container", "\"c\"", "container"},
-        Bad{"/inference_geo", "\"eu\"", "inference_geo"}, Bad{"/max_token", "5", "max_tokens"}));
+        Bad{"/output_config", R"({"format":{"type":"json_schema"}})", "schema"}, Bad{"/speed", "\"fast\"", "speed"},
+        Bad{"/container", "\"c\"", "container"}, Bad{"/inference_geo", "\"eu\"", "inference_geo"},
+        Bad{"/max_token", "5", "max_tokens"}));
 
 }  // namespace
 }  // namespace hearth::api::test

@@ -21,6 +21,7 @@ struct Script {
   std::vector<inference::Event> events;
   std::optional<std::size_t> hold_at;
   bool throws = false;  // as a third party's bug would
+  std::vector<std::string> degraded{};
 };
 
 inline inference::Event prompt_done(std::int64_t tokens, std::int64_t cached = 0, std::int32_t choice = 0) {
@@ -63,7 +64,7 @@ class FakeLocal : public provider::Local {
   std::vector<inference::EmbeddingRequest> embeddings;
   std::vector<inference::RerankRequest> reranks;
   std::vector<provider::RequestContext> contexts;
-  std::vector<std::string> loaded, unloaded;
+  std::vector<std::string> loaded, unloaded, tokenized;
   int streams_alive = 0;
 
   Result<inference::Embeddings> embedding_answer = inference::Embeddings{{{0.5F, -1.0F}}, 3};
@@ -109,8 +110,9 @@ class FakeLocal : public provider::Local {
     reranks.push_back(std::move(request));
     co_return ranking_answer;
   }
-  Task<Result<std::vector<provider::Piece>>> async_tokenize(provider::RequestContext, std::string, std::string, bool,
-                                                            bool) override {
+  Task<Result<std::vector<provider::Piece>>> async_tokenize(provider::RequestContext, std::string, std::string text,
+                                                            bool, bool) override {
+    tokenized.push_back(std::move(text));
     co_return pieces;
   }
   Task<Result<std::string>> async_detokenize(provider::RequestContext, std::string,
@@ -144,6 +146,7 @@ class FakeLocal : public provider::Local {
    public:
     Stream(FakeLocal& owner, Script script) : owner_{owner}, script_{std::move(script)} { ++owner_.streams_alive; }
     ~Stream() override { --owner_.streams_alive; }
+    std::vector<std::string> degraded() const override { return script_.degraded; }
     Task<std::optional<inference::Event>> async_next() override {
       if (script_.hold_at == next_ && !owner_.released_) {
         asio::steady_timer timer{co_await asio::this_coro::executor, asio::steady_timer::time_point::max()};

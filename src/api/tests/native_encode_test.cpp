@@ -7,8 +7,8 @@ namespace hearth::api::native {
 namespace {
 
 using inference::Event;
-using inference::FinishReason;
 using inference::Finished;
+using inference::FinishReason;
 using inference::PromptDone;
 using inference::TextDelta;
 using nlohmann::json;
@@ -90,8 +90,7 @@ TEST(NativeCompletion, ReportsPromptProgressOnlyWhenAsked) {
   CompletionStream asked{std::move(with_progress)};
 
   EXPECT_EQ(bytes_of(plain, done), "");
-  EXPECT_EQ(data_of(bytes_of(asked, done))["prompt_progress"],
-            json::parse(R"({"total":10,"cache":4,"processed":10})"));
+  EXPECT_EQ(data_of(bytes_of(asked, done))["prompt_progress"], json::parse(R"({"total":10,"cache":4,"processed":10})"));
 }
 
 TEST(NativeCompletion, ListsProbabilities) {
@@ -157,8 +156,13 @@ TEST(NativeValues, SlotsAndPropsHaveLlamaServersNames) {
   info.bos_token = "<s>";
 
   const json props = props_json("m", info, 3);
-  const json slots = slots_json({{.id = 1, .processing = true, .context = 64, .prompt_tokens = 5,
-                                  .prompt_tokens_done = 4, .cached_tokens = 2, .generated_tokens = 1}});
+  const json slots = slots_json({{.id = 1,
+                                  .processing = true,
+                                  .context = 64,
+                                  .prompt_tokens = 5,
+                                  .prompt_tokens_done = 4,
+                                  .cached_tokens = 2,
+                                  .generated_tokens = 1}});
 
   EXPECT_EQ(props["default_generation_settings"]["n_ctx"], 4096);
   EXPECT_EQ(props["total_slots"], 3);

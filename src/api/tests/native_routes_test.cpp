@@ -93,15 +93,14 @@ TEST_F(Native, TokenizesAndBack) {
 }
 
 TEST_F(Native, RendersATemplate) {
-  const FakeResponder got =
-      post("/apply-template", Json::parse(R"({"messages":[{"role":"user","content":"Hi"}]})"));
+  const FakeResponder got = post("/apply-template", Json::parse(R"({"messages":[{"role":"user","content":"Hi"}]})"));
 
   EXPECT_EQ(got.body, R"({"prompt":"<prompt>"})");
   EXPECT_EQ(engine.chats.at(0).model, "only");
 }
 
 TEST_F(Native, EmbedsInItsOwnShape) {
-  EXPECT_EQ(post("/embedding", {{"content", "a"}}).body, R"([{"embedding":[[0.5,-1.0]],"index":0}])");
+  EXPECT_EQ(post("/embedding", {{"content", "a"}}).body, R"([{"index":0,"embedding":[[0.5,-1]]}])");
   EXPECT_EQ(post("/embeddings", {{"input", {"a", "b"}}, {"embd_normalize", -1}}).status, 200);
   EXPECT_TRUE(engine.embeddings.at(0).normalize);
   EXPECT_EQ(engine.embeddings.at(1).inputs.size(), 2U);
@@ -118,8 +117,8 @@ TEST_F(Native, TellsItsHealth) {
 
 TEST_F(Native, ShowsPropsAndSlots) {
   engine.info->context = 4096;
-  engine.running_now.push_back({.name = "only", .digest = {}, .context = 4096, .cells = 8192});
   engine.slots_now.push_back({.id = 3, .processing = true});
+  engine.slots_now.push_back({.id = 4, .processing = false});
 
   const Json props = Json::parse(ask("GET", "/props").body);
   const Json slots = Json::parse(ask("GET", "/slots").body);
@@ -131,15 +130,19 @@ TEST_F(Native, ShowsPropsAndSlots) {
   EXPECT_EQ(ask("GET", "/lora-adapters").body, "[]");
 }
 
-TEST_F(Native, SlotsFailWhenAskedToAndRequestsWait) {
-  engine.slots_now.push_back({.id = 3, .processing = false});
+TEST_F(Native, SlotsFailWhenAskedToAndAllAreBusy) {
+  engine.slots_now.push_back({.id = 3, .processing = true});
   net::Request probe = request("GET", "/slots");
   probe.query["fail_on_no_slot"] = "1";
-  FakeResponder got;
+  FakeResponder busy;
+  FakeResponder idle;
 
-  run(probe, got);
+  run(probe, busy);
+  engine.slots_now.push_back({.id = 4, .processing = false});
+  run(probe, idle);
 
-  EXPECT_EQ(got.status, 503);
+  EXPECT_EQ(busy.status, 503);
+  EXPECT_EQ(idle.status, 200);
   EXPECT_EQ(ask("GET", "/slots").status, 200);
 }
 
@@ -219,7 +222,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/tokenize", R"({"content":[1]})", "content"}, Bad{"/tokenize", "[]", "object"},
         Bad{"/detokenize", R"({"tokens":[1,"a"]})", "tokens[1]"}, Bad{"/detokenize", R"({"tokens":[-1]})", "tokens[0]"},
         Bad{"/detokenize", R"({"tokens":[99999999999]})", "tokens[0]"}, Bad{"/detokenize", "{}", "tokens"},
-        Bad{"/embedding", "{}", "content"}, Bad{"/embedding", R"({"content":"a","embd_normalize":0})", "embd_normalize"},
+        Bad{"/embedding", "{}", "content"},
+        Bad{"/embedding", R"({"content":"a","embd_normalize":0})", "embd_normalize"},
         Bad{"/embedding", R"({"content":"a","input":"b"})", "input"}));
 
 }  // namespace

@@ -10,8 +10,8 @@ namespace hearth::api::ollama {
 namespace {
 
 using inference::Event;
-using inference::FinishReason;
 using inference::Finished;
+using inference::FinishReason;
 using inference::TextDelta;
 using nlohmann::json;
 
@@ -31,7 +31,7 @@ Event finished_event(FinishReason reason) {
 }
 
 AnswerHead head(Shape shape) {
-  return {.shape = shape, .model = "m", .context = std::nullopt, .now = [] { return kNow; }};
+  return {.shape = shape, .model = "m", .context = nullptr, .now = [] { return kNow; }};
 }
 
 std::string line_of(AnswerStream& stream, const Event& event) {
@@ -42,7 +42,7 @@ std::string line_of(AnswerStream& stream, const Event& event) {
 
 TEST(OllamaAnswer, StreamsOneObjectALine) {
   AnswerHead with_context = head(Shape::generate);
-  with_context.context.emplace({1, 2});
+  with_context.context = std::make_shared<const std::vector<inference::TokenId>>(std::vector{1, 2, 3});
   AnswerStream stream{std::move(with_context)};
 
   const std::string line = line_of(stream, {0, TextDelta{.text = "Hi", .logprobs = {}, .tokens = {3}}});
@@ -141,9 +141,9 @@ TEST(OllamaModels, ShowTheirParametersInColumns) {
 
 TEST(OllamaKeepAlive, ReadsGoDurationsAndSeconds) {
   const std::pair<const char*, std::int64_t> cases[] = {
-      {"5m", 300}, {"1h30m", 5400}, {"0", 0},       {"0s", 0},    {"-1", -1},   {"-5m", -1},    {"300", 300},
-      {"1.5h", 5400}, {"90s", 90}, {"1ms", 1},      {"1ns", 1},   {"+2s", 2},   {"1h0m0.5s", 3601},
-      {"2\xC2\xB5s", 1}, {"999999h", -1}, {".5m", 30}};
+      {"5m", 300},        {"1h30m", 5400},   {"0", 0},        {"0s", 0},  {"-1", -1}, {"-5m", -1},
+      {"300", 300},       {"1.5h", 5400},    {"90s", 90},     {"1ms", 1}, {"1ns", 1}, {"+2s", 2},
+      {"1h0m0.5s", 3601}, {"2\xC2\xB5s", 1}, {"999999h", -1}, {".5m", 30}};
   for (const auto& [text, expected] : cases) {
     const auto got = parse_keep_alive(text);
     ASSERT_TRUE(got) << text;

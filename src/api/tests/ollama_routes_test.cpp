@@ -111,31 +111,71 @@ TEST_F(Ollama, SaysWhichOptionsDidNothing) {
 }
 
 TEST_F(Ollama, GenerateUsesTheTemplateAndReturnsTheContext) {
-  Script script = says({"Hi"});
-  std::get<inference::TextDelta>(script.events[1].body).tokens = {7};
-  engine.scripts.push_back(script);
+  engine.scripts.push_back(says({"H", "i"}));
 
   const FakeResponder got = post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"system", "S"}}));
 
   ASSERT_EQ(got.status, 200) << got.body;
   const Json answer = Json::parse(got.body);
   EXPECT_EQ(answer["response"], "Hi");
-  EXPECT_EQ(answer["context"], (Json{1, 2, 7}));
+  EXPECT_EQ(answer["context"], (Json{1, 2}));
+  EXPECT_EQ(engine.tokenized, std::vector<std::string>{"<prompt>Hi"});
   ASSERT_EQ(engine.chats.size(), 2U);  // the template for the context, then the answer
   EXPECT_EQ(engine.chats.at(1).messages.at(0).role, "system");
   EXPECT_EQ(text_of(engine.chats.at(1).messages.at(1)), "Q");
 }
 
+TEST_F(Ollama, GenerateTakesATemplateInGoAndInJinja) {
+  engine.scripts.push_back(says({"x"}));
+  engine.scripts.push_back(says({"x"}));
+  const std::string jinja = "{% for m in messages %}{{ m.content }}{% endfor %}";
+
+  post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"template", jinja}}));
+  const std::string kept = engine.chats.at(1).template_override;
+  post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"template", "[{{ .Prompt }}]"}}));
+  const std::string translated = engine.chats.at(3).template_override;
+
+  EXPECT_EQ(kept, jinja);
+  EXPECT_NE(translated.find("{%"), std::string::npos);
+  EXPECT_EQ(translated.find(".Prompt"), std::string::npos);
+}
+
 TEST_F(Ollama, GenerateGoesOnFromAContext) {
   engine.scripts.push_back(says({"Hi"}));
 
-  const FakeResponder got = post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"context", {9, 8}}}));
+  const FakeResponder got = post("/api/generate", {{"model", "m"}, {"prompt", "Q"}, {"context", {9, 8}}});
 
   ASSERT_EQ(got.status, 200) << got.body;
   const auto& tokens = std::get<std::vector<inference::TokenId>>(engine.completions.at(0).prompt);
   EXPECT_EQ(tokens, (std::vector<inference::TokenId>{9, 8, 1, 2}));
   EXPECT_FALSE(engine.completions.at(0).add_special);
-  EXPECT_EQ(Json::parse(got.body)["context"], (Json{9, 8, 1, 2}));
+  EXPECT_EQ(ndjson_lines(got.body).back()["context"], (Json{9, 8, 1, 2}));
+  EXPECT_EQ(engine.tokenized, (std::vector<std::string>{"<prompt>", "<prompt>Hi"}));
+}
+
+TEST_F(Ollama, GenerateSendsNoContextRatherThanAWrongOne) {
+  engine.scripts.push_back(says({"Hi"}));
+  engine.pieces = hearth::fail(ErrorCode::invalid_request, "the vocabulary lacks a character");
+
+  const FakeResponder got = post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}}));
+
+  EXPECT_EQ(got.status, 200);
+  EXPECT_FALSE(Json::parse(got.body).contains("context"));
+}
+
+TEST_F(Ollama, SaysWhatTheTemplateCouldNotDo) {
+  Script script = says({"x"});
+  script.degraded = {"no chat template", "no tools"};
+  engine.scripts.push_back(script);
+  engine.scripts.push_back(script);
+  engine.scripts.push_back(script);
+  Json body = chat();
+  body["options"] = {{"num_keep", 4}};
+
+  EXPECT_EQ(post("/api/chat", body).header("x-hearth-degraded"), "options:num_keep, no chat template, no tools");
+  EXPECT_EQ(post("/api/chat", whole(chat())).header("x-hearth-degraded"), "no chat template, no tools");
+  EXPECT_EQ(post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}})).header("x-hearth-degraded"),
+            "no chat template, no tools");
 }
 
 TEST_F(Ollama, GenerateTakesARawPromptAndASuffix) {
@@ -208,7 +248,7 @@ TEST_F(Ollama, EmbedsTexts) {
 }
 
 TEST_F(Ollama, OlderEmbeddingsAreNotNormalized) {
-  EXPECT_EQ(post("/api/embeddings", {{"model", "m"}, {"prompt", "a"}}).body, R"({"embedding":[0.5,-1.0]})");
+  EXPECT_EQ(post("/api/embeddings", {{"model", "m"}, {"prompt", "a"}}).body, R"({"embedding":[0.5,-1]})");
   EXPECT_FALSE(engine.embeddings.at(0).normalize);
 }
 
@@ -245,8 +285,9 @@ TEST_F(Ollama, ListsAndShowsModels) {
 }
 
 TEST_F(Ollama, FullQueuesAre503) {
-  engine.scripts.push_back(
-      Script{.error = Error{ErrorCode::rate_limited, "server busy", {}, std::chrono::seconds{2}}, .events = {}, .hold_at = {}});
+  engine.scripts.push_back(Script{.error = Error{ErrorCode::rate_limited, "server busy", {}, std::chrono::seconds{2}},
+                                  .events = {},
+                                  .hold_at = {}});
 
   const FakeResponder got = post("/api/chat", chat());
 
@@ -313,15 +354,14 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/api/generate", R"({"model":"m","prompt":"a","raw":true,"think":true})", "think"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","context":[1],"think":true})", "think"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","context":[-1]})", "context[0]"},
-        Bad{"/api/generate", R"({"model":"m","prompt":"a","template":"{{ .Prompt }}"})", "template"},
+        Bad{"/api/generate", R"({"model":"m","prompt":"a","template":"{{ if .Prompt }}"})", "template"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","width":64})", "width"},
         Bad{"/api/generate", R"({"model":"m","prompt":7})", "prompt"}, Bad{"/api/generate", "{", "byte"},
         Bad{"/api/embed", R"({"model":"m","input":[1]})", "input[0]"},
         Bad{"/api/embed", R"({"model":"m","input":"a","dimensions":0})", "dimensions"},
         Bad{"/api/show", R"({})", "model"}, Bad{"/api/show", R"({"model":"m","system":"x"})", "system"},
         Bad{"/api/pull", R"({"model":"m","username":"u"})", "username"},
-        Bad{"/api/copy", R"({"source":"a"})", "destination"},
-        Bad{"/api/create", R"({"model":"m"})", "from"},
+        Bad{"/api/copy", R"({"source":"a"})", "destination"}, Bad{"/api/create", R"({"model":"m"})", "from"},
         Bad{"/api/create", R"({"model":"m","from":"/etc/passwd"})", "from"},
         Bad{"/api/create", R"({"model":"m","from":"../x.gguf"})", "from"},
         Bad{"/api/create", R"({"model":"m","files":{"x.gguf":"sha256:../../x"}})", "files"},

@@ -116,7 +116,8 @@ TEST_F(OllamaStore, AReaderThatGoesAwayCancelsThePull) {
 TEST_F(OllamaStore, CreatesFromFieldsOfTheRequest) {
   const FakeResponder got = post("/api/create", Json::parse(R"({"model":"mine","from":"base","system":"S",
     "template":"T","license":"L","parameters":{"temperature":0.5,"stop":["a","b"]},"quantize":"q4_K_M",
-    "messages":[{"role":"user","content":"hi"}],"stream":false,"adapters":{"x.gguf":")" + digest + R"("}})"));
+    "messages":[{"role":"user","content":"hi"}],"stream":false,"adapters":{"x.gguf":")" +
+                                                            digest + R"("}})"));
 
   ASSERT_EQ(got.status, 200) << got.body;
   const models::CreateRequest& made = store.created.at(0);
@@ -128,7 +129,7 @@ TEST_F(OllamaStore, CreatesFromFieldsOfTheRequest) {
   EXPECT_EQ(made.parameters, (models::Parameters{{"temperature", "0.5"}, {"stop", "a"}, {"stop", "b"}}));
   EXPECT_EQ(made.quantize, "q4_K_M");
   EXPECT_EQ(made.messages.at(0).content, "hi");
-  EXPECT_EQ(made.adapters.at(0).first, "x.gguf");
+  EXPECT_EQ(made.adapters.at(0), (std::pair<std::string, std::string>{"x.gguf", digest}));
 }
 
 TEST_F(OllamaStore, CopiesAndDeletes) {
@@ -146,15 +147,17 @@ TEST_F(OllamaStore, TakesBlobsByDigest) {
   EXPECT_EQ(ask("POST", "/api/blobs/" + digest).status, 201);
   store.outcome = hearth::fail(ErrorCode::corrupt_data, "the file's sha256 is another");
   EXPECT_EQ(ask("POST", "/api/blobs/" + digest).status, 400);
+  store.blobs = {digest};
+  EXPECT_EQ(ask("HEAD", "/api/blobs/" + digest).status, 200);
   ASSERT_FALSE(store.added_blobs.empty());
+  EXPECT_EQ(store.added_blobs.at(0).first, digest);
   EXPECT_TRUE(store.added_blobs.at(0).second.starts_with(store.spool.string()));
 }
 
 TEST_F(OllamaStore, OnlyThisMachineMayChangeTheStore) {
   const std::pair<const char*, const char*> routes[] = {
-      {"POST", "/api/pull"},   {"POST", "/api/push"},     {"POST", "/api/create"},
-      {"POST", "/api/copy"},   {"DELETE", "/api/delete"}, {"HEAD", "/api/blobs/sha256:x"},
-      {"POST", "/api/blobs/sha256:x"}};
+      {"POST", "/api/pull"},     {"POST", "/api/push"},           {"POST", "/api/create"},        {"POST", "/api/copy"},
+      {"DELETE", "/api/delete"}, {"HEAD", "/api/blobs/sha256:x"}, {"POST", "/api/blobs/sha256:x"}};
   for (const auto& [method, path] : routes) {
     net::Request stranger = request(method, path, R"({"model":"a"})");
     stranger.peer = "10.0.0.7:4000";
@@ -174,6 +177,10 @@ TEST_F(OllamaStore, AnUploadOfAStrangerIsRefusedBeforeItsBody) {
   const auto allowed = planner(mine);
   const auto refused = planner(stranger);
 
+  net::Request nonsense = request("POST", "/api/blobs/sha256:zz");
+  const auto no_digest = planner(nonsense);
+
+  EXPECT_FALSE(no_digest);
   ASSERT_TRUE(allowed);
   EXPECT_FALSE(allowed->spool_path.empty());
   ASSERT_FALSE(refused);
