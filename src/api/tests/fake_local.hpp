@@ -68,6 +68,7 @@ class FakeLocal : public provider::Local {
   int streams_alive = 0;
 
   Result<inference::Embeddings> embedding_answer = inference::Embeddings{{{0.5F, -1.0F}}, 3};
+  std::optional<inference::Embeddings> truncated_answer;  // when cutting is allowed; else the one above
   Result<inference::Ranking> ranking_answer = inference::Ranking{{0.25F, 0.75F}, 7};
   Result<std::vector<provider::Piece>> pieces = std::vector<provider::Piece>{{1, "a"}, {2, "b"}};
   Result<std::string> detokenized = std::string{"ab"};
@@ -102,6 +103,7 @@ class FakeLocal : public provider::Local {
                                                   inference::EmbeddingRequest request) override {
     contexts.push_back(std::move(context));
     embeddings.push_back(std::move(request));
+    if (embeddings.back().truncate && truncated_answer) co_return *truncated_answer;
     co_return embedding_answer;
   }
   Task<Result<inference::Ranking>> async_rerank(provider::RequestContext context,

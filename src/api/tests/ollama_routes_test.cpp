@@ -257,11 +257,14 @@ TEST_F(Ollama, EmbedCutsOnlyWhenAskedToAndSaysSo) {
 
   const FakeResponder refused = post("/api/embed", {{"model", "m"}, {"input", "a"}});
   const std::size_t asked_before = engine.embeddings.size();
-  post("/api/embed", {{"model", "m"}, {"input", "a"}, {"truncate", true}});
+  engine.truncated_answer = inference::Embeddings{{{1.0F}}, 8};
+  const FakeResponder cut = post("/api/embed", {{"model", "m"}, {"input", "a"}, {"truncate", true}});
 
   EXPECT_EQ(refused.status, 400);
   EXPECT_EQ(Json::parse(refused.body)["error"], "9 tokens, but 8 fit");
   EXPECT_EQ(asked_before, 1U);
+  EXPECT_EQ(cut.status, 200);
+  EXPECT_EQ(cut.header("x-hearth-degraded"), "truncated");
   ASSERT_EQ(engine.embeddings.size(), 3U);  // whole first, so that a cut is known to have been one
   EXPECT_FALSE(engine.embeddings.at(1).truncate);
   EXPECT_TRUE(engine.embeddings.at(2).truncate);
