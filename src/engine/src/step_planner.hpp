@@ -45,7 +45,7 @@ class StepBudget {
   double per_token_ = 0;  // seconds a prompt token, from steps of kMinSample tokens and more
 };
 
-inline constexpr std::int32_t kPrefillChunkMin = 32;  // progress even when a step is over its time anyway
+inline constexpr std::int32_t kPrefillChunkMin = 64;  // progress even when a step is over its time anyway
 inline constexpr std::int32_t kPrefillSampleMin = 24;
 
 }  // namespace hearth::engine

@@ -37,7 +37,7 @@ struct LoadOptions {
   std::string kv_type_k = "f16";  // f32 f16 bf16 q8_0 q4_0 q4_1 iq4_nl q5_0 q5_1
   std::string kv_type_v = "f16";
   std::size_t max_queue = 256;    // requests waiting beside the running ones; more are 429
-  std::chrono::milliseconds step_target{60};  // a step with running streams should not take longer
+  std::chrono::milliseconds step_target{100};  // a step with running streams should not take longer
 };
 
 inline constexpr std::int32_t kDefaultContext = 8192;
