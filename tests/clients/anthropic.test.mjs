@@ -62,7 +62,8 @@ test('tool_choice any gives a tool_use block with an input that fits', async () 
     tool_choice: { type: 'any', disable_parallel_tool_use: true } });  // the noise model would call for ever
 
   const call = message.content.find((block) => block.type === 'tool_use');
-  assert.equal(message.stop_reason, 'tool_use');
+  // After its first call the noise model may begin further ones until its tokens are used up.
+  assert.ok(['tool_use', 'max_tokens'].includes(message.stop_reason));
   assert.equal(call.name, 'get_weather');
   assert.ok(['Paris', 'Rome'].includes(call.input.city));
 });
