@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <future>
 #include <set>
@@ -18,7 +19,6 @@
 #include "hearth/engine/pool.hpp"
 #include "hearth/models/store.hpp"
 #include "hearth/net/server.hpp"
-#include "engine_probe.hpp"
 #include "hearth/provider/local.hpp"
 #include "hearth/telemetry/metrics.hpp"
 #include "hearth/telemetry/request_log.hpp"
@@ -38,14 +38,13 @@ T run_on(asio::io_context& io, Task<T> task) {
 }
 
 /// Every second: what is idle for long enough leaves, and memory pressure is acted on.
-Task<> tick(std::shared_ptr<engine::Pool> pool) {
+Task<> tick(std::shared_ptr<engine::Pool> pool, std::shared_ptr<std::atomic<engine::Pressure>> pressure) {
   asio::steady_timer timer{co_await asio::this_coro::executor};
-  engine::Pressure pressure = engine::Pressure::none;
   while (true) {
     timer.expires_after(std::chrono::seconds{1});
     co_await timer.async_wait(asio::use_awaitable);
-    pressure = engine::classify(engine::read_memory(), pressure);
-    co_await pool->async_tick(Clock::now(), pressure);
+    *pressure = engine::classify(engine::read_memory(), *pressure);
+    co_await pool->async_tick(Clock::now(), *pressure);
   }
 }
 
@@ -72,14 +71,17 @@ class AppImpl final : public App {
  private:
   Result<> load_configured();
   Result<> bind();
-  std::string metrics_text();
+  telemetry::Snapshot snapshot() const;
   void note_request(const api::RequestRecord& record);
 
   // In the order of construction; destroyed the other way round.
   Config config_;
   std::atomic<bool> draining_{false};
   bool stopped_ = false;
-  telemetry::Registry registry_;
+  telemetry::Metrics metrics_;
+  // Written by the tick, read by scrapes.
+  std::shared_ptr<std::atomic<engine::Pressure>> pressure_ =
+      std::make_shared<std::atomic<engine::Pressure>>(engine::Pressure::none);
   async::BlockingPool blocking_;
   std::unique_ptr<models::Store> store_;
   std::shared_ptr<engine::Pool> pool_;
@@ -91,15 +93,18 @@ class AppImpl final : public App {
 
 Result<> AppImpl::build() {
   if (!is_loopback(config_.address)) {
-    return fail(ErrorCode::forbidden,
-                fmt::format("refusing to listen on {}: beyond this machine Hearth demands API keys, which this version does "
-                            "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front", config_.address), "listen");
+    return fail(
+        ErrorCode::forbidden,
+        fmt::format("refusing to listen on {}: beyond this machine Hearth demands API keys, which this version does "
+                    "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front",
+                    config_.address),
+        "listen");
   }
   HEARTH_TRY(store_, open_store(config_, blocking_, config_.paths));
-  pool_ = engine::Pool::create({.budget = config_.memory_budget, .keep_alive = config_.keep_alive,
-                                .observer = [this](const std::string& name) {
-                                  return std::make_shared<EngineProbe>(registry_.model(name));
-                                }}, blocking_);
+  pool_ = engine::Pool::create({.budget = config_.memory_budget,
+                                .keep_alive = config_.keep_alive,
+                                .observer = [this](const std::string& name) { return metrics_.observe(name); }},
+                               blocking_);
   engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
   HEARTH_CHECKED(load_configured());
   return bind();
@@ -116,7 +121,7 @@ Result<> AppImpl::load_configured() {
 Result<> AppImpl::bind() {
   api::Services services{.engine = *engine_, .store = *store_, .version = std::string{version()}};
   services.draining = [this] { return draining_.load(); };
-  services.metrics_text = [this] { return metrics_text(); };
+  services.metrics_text = [this] { return metrics_.text(); };
   services.on_request = [this](const api::RequestRecord& record) { note_request(record); };
   services.limits.max_body_bytes = config_.max_body_bytes;
   net::ServerOptions options;
@@ -124,32 +129,35 @@ Result<> AppImpl::bind() {
   options.port = config_.port;
   options.limits.max_connections = config_.max_connections;
   options.render_error = api::render_error;
-  HEARTH_TRY(server_, net::Server::create(io_, std::move(options), api::make_handler(services), api::make_body_planner(services)));
+  HEARTH_TRY(server_, net::Server::create(io_, std::move(options), api::make_handler(services),
+                                          api::make_body_planner(services)));
+  metrics_.gather([this] { return snapshot(); });  // scrapes come only from the server, which start() lets in
   return {};
 }
 
-std::string AppImpl::metrics_text() {
-  std::vector<telemetry::ModelGauges> models;
+telemetry::Snapshot AppImpl::snapshot() const {
+  telemetry::Snapshot now{.models = {},
+                          .memory_budget = pool_->budget(),
+                          .memory_available = engine::read_memory().available,
+                          .pressure = *pressure_,
+                          .connections = server_->connections()};
   std::set<std::string> seen;  // names of one copy are one model here
   for (const engine::PoolEntry& entry : pool_->list()) {
     if (!seen.insert(entry.key).second) continue;
-    models.push_back({.model = entry.name,
-                      .host_bytes = entry.bytes - entry.device_bytes,
-                      .device_bytes = entry.device_bytes,
-                      .cells = entry.status.cells,
-                      .cells_used = entry.status.cells_used - entry.status.cells_cached,
-                      .cells_cached = entry.status.cells_cached,
-                      .running = static_cast<std::int32_t>(entry.status.running.size()),
-                      .queued = entry.status.queued});
+    now.models.push_back({.model = entry.name,
+                          .host_bytes = entry.bytes - entry.device_bytes,
+                          .device_bytes = entry.device_bytes,
+                          .cells = entry.status.cells,
+                          .cells_used = entry.status.cells_used - entry.status.cells_cached,
+                          .cells_cached = entry.status.cells_cached,
+                          .running = static_cast<std::int32_t>(entry.status.running.size()),
+                          .queued = entry.status.queued});
   }
-  registry_.set_models(models);
-  registry_.set_connections(server_->connections());
-  registry_.set_memory_budget(pool_->budget());
-  return registry_.text();
+  return now;
 }
 
 void AppImpl::note_request(const api::RequestRecord& record) {
-  registry_.request(record.route, record.status, std::chrono::duration<double>(record.duration).count());
+  metrics_.http(record.route, record.status, std::chrono::duration<double>(record.duration).count());
   telemetry::log_request({.id = record.id,
                           .method = record.method,
                           .route = record.route,
@@ -164,14 +172,16 @@ void AppImpl::note_request(const api::RequestRecord& record) {
 }
 
 void AppImpl::start() {
-  tasks_.spawn("tick", tick(pool_));
+  tasks_.spawn("tick", tick(pool_, pressure_));
   server_->start();
 }
 
 void AppImpl::wait_for_signal() {
   asio::io_context io{1};
   asio::signal_set signals{io, SIGINT, SIGTERM};
-  const auto on_signal = [](const boost::system::error_code&, int signal) { log::info("signal", {{"number", signal}}); };
+  const auto on_signal = [](const boost::system::error_code&, int signal) {
+    log::info("signal", {{"number", signal}});
+  };
   signals.async_wait(on_signal);
   io.run();
   std::signal(SIGINT, SIG_DFL);  // impatience is an answer too

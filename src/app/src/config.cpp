@@ -51,20 +51,24 @@ class ConfigReader {
  private:
   std::vector<YamlKey> top_keys() {
     return {
-        {"listen", [this](const YAML::Node& node) -> std::string {
+        {"listen",
+         [this](const YAML::Node& node) -> std::string {
            std::string text;
            if (const std::string wrong = into(text, environment_)(node); !wrong.empty()) return wrong;
            const auto set = set_listen(config_, text);
            return set ? "" : set.error().message;
          }},
-        {"home", [this](const YAML::Node& node) -> std::string {
+        {"home",
+         [this](const YAML::Node& node) -> std::string {
            std::string text;
            const std::string wrong = into(text, environment_)(node);
            if (wrong.empty()) config_.home = absolute_from(folder_, text);
            return wrong;
          }},
-        one_of("zone", {{"device", [this] { config_.zone = "device"; }}, {"edge", [this] { config_.zone = "edge"; }},
-                        {"onprem", [this] { config_.zone = "onprem"; }}, {"cluster", [this] { config_.zone = "cluster"; }},
+        one_of("zone", {{"device", [this] { config_.zone = "device"; }},
+                        {"edge", [this] { config_.zone = "edge"; }},
+                        {"onprem", [this] { config_.zone = "onprem"; }},
+                        {"cluster", [this] { config_.zone = "cluster"; }},
                         {"cloud", [this] { config_.zone = "cloud"; }}}),
         {"auth", [this](const YAML::Node& node) { return nested(node, "auth", {one_of("mode", {{"none", [] {}}})}); }},
         {"models", [this](const YAML::Node& node) { return read_models(node); }},
@@ -111,12 +115,15 @@ class ConfigReader {
     std::string source;
     read_mapping(node, where, model_keys(model.name, path, source, o), mistakes_);
     if (!node.IsMap()) return;
-    if (path.empty() == source.empty()) mistakes_.add(node, where + ": give either path (a GGUF file) or model (a name in the store)");
+    if (path.empty() == source.empty())
+      mistakes_.add(node, where + ": give either path (a GGUF file) or model (a name in the store)");
     if (!path.empty()) source = absolute_from(folder_, path).string();
-    if (!path.empty() && !std::filesystem::exists(source)) mistakes_.add(node, fmt::format("{}.path: no such file: {}", where, path));
+    if (!path.empty() && !std::filesystem::exists(source))
+      mistakes_.add(node, fmt::format("{}.path: no such file: {}", where, path));
     if (model.name.empty()) mistakes_.add(node, where + ": name is missing");
     for (const auto& other : config_.models) {
-      if (other.name == model.name) mistakes_.add(node, fmt::format("{}: the name \"{}\" is given twice", where, model.name));
+      if (other.name == model.name)
+        mistakes_.add(node, fmt::format("{}: the name \"{}\" is given twice", where, model.name));
     }
     model.source = std::move(source);
     config_.models.push_back(std::move(model));
@@ -135,7 +142,8 @@ class ConfigReader {
         {"threads", into(o.threads, 1, 1024)},
         {"gpu_layers", into(o.gpu_layers, -1, 10'000)},
         {"main_gpu", into(o.main_gpu, 0, 64)},
-        {"tensor_split", [&o](const YAML::Node& node) -> std::string {
+        {"tensor_split",
+         [&o](const YAML::Node& node) -> std::string {
            try {
              o.tensor_split = node.as<std::vector<float>>();
              return {};
@@ -162,7 +170,8 @@ class ConfigReader {
       engine::Adapter adapter;
       read_mapping(list[i], fmt::format("adapters[{}]", i),
                    {{"path", into(path, environment_)},
-                    {"scale", [&adapter](const YAML::Node& node) -> std::string {
+                    {"scale",
+                     [&adapter](const YAML::Node& node) -> std::string {
                        try {
                          adapter.scale = node.as<float>();
                          return {};
@@ -197,7 +206,8 @@ std::filesystem::path default_home(const Environment& environment) {
   return std::filesystem::path{environment("HOME").value_or("/")} / ".hearth";
 }
 
-Result<Config> parse_config(const std::string& yaml, const std::filesystem::path& folder, const Environment& environment) {
+Result<Config> parse_config(const std::string& yaml, const std::filesystem::path& folder,
+                            const Environment& environment) {
   try {
     return ConfigReader{folder, environment}.read(YAML::Load(yaml));
   } catch (const YAML::Exception& e) {
@@ -219,17 +229,21 @@ Result<> set_listen(Config& config, const std::string& listen) {
   const std::size_t colon = listen.rfind(':');
   std::string address = colon == std::string::npos ? "" : listen.substr(0, colon);
   const std::string port = listen.substr(colon == std::string::npos ? 0 : colon + 1);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (port.empty() || error != std::errc{} || end != port.data() + port.size()) {
-    return fail(ErrorCode::invalid_request, fmt::format("\"{}\" is no address:port, such as 127.0.0.1:4327", listen), "listen");
+    return fail(ErrorCode::invalid_request, fmt::format("\"{}\" is no address:port, such as 127.0.0.1:4327", listen),
+                "listen");
   }
   if (!address.empty()) config.address = address == "localhost" ? "127.0.0.1" : address;
   config.port = number;
   return {};
 }
 
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1" || address == "localhost"; }
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1" || address == "localhost";
+}
 
 }  // namespace hearth::app

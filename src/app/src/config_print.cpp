@@ -41,7 +41,8 @@ void print_model(YAML::Emitter& out, const provider::ConfiguredModel& model) {
   out << YAML::Key << "gpu_layers" << YAML::Value << o.gpu_layers;
   out << YAML::Key << "mmap" << YAML::Value << o.mmap << YAML::Key << "mlock" << YAML::Value << o.mlock;
   out << YAML::Key << "flash_attention" << YAML::Value << name_of(o.flash_attention);
-  out << YAML::Key << "kv_type_k" << YAML::Value << o.kv_type_k << YAML::Key << "kv_type_v" << YAML::Value << o.kv_type_v;
+  out << YAML::Key << "kv_type_k" << YAML::Value << o.kv_type_k << YAML::Key << "kv_type_v" << YAML::Value
+      << o.kv_type_v;
   out << YAML::Key << "max_queue" << YAML::Value << o.max_queue;
   if (!o.adapters.empty()) {
     out << YAML::Key << "adapters" << YAML::Value << YAML::BeginSeq;
@@ -60,10 +61,12 @@ std::string print_config(const Config& config) {
   YAML::Emitter out;
   const bool v6 = config.address.find(':') != std::string::npos;
   out << YAML::BeginMap;
-  out << YAML::Key << "listen" << YAML::Value << (v6 ? "[" + config.address + "]" : config.address) + ":" + std::to_string(config.port);
+  out << YAML::Key << "listen" << YAML::Value
+      << (v6 ? "[" + config.address + "]" : config.address) + ":" + std::to_string(config.port);
   out << YAML::Key << "home" << YAML::Value << config.home.string();
   out << YAML::Key << "zone" << YAML::Value << config.zone;
-  out << YAML::Key << "auth" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode" << YAML::Value << "none" << YAML::EndMap;
+  out << YAML::Key << "auth" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode" << YAML::Value
+      << "none" << YAML::EndMap;
   out << YAML::Key << "models" << YAML::Value << YAML::BeginSeq;
   for (const auto& model : config.models) print_model(out, model);
   out << YAML::EndSeq;
@@ -71,7 +74,8 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "memory_budget" << YAML::Value << config.memory_budget;
   out << YAML::Key << "log" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "level" << YAML::Value << name_of(config.log_level);
-  out << YAML::Key << "format" << YAML::Value << (config.log_format == log::Format::json ? "json" : "text") << YAML::EndMap;
+  out << YAML::Key << "format" << YAML::Value << (config.log_format == log::Format::json ? "json" : "text")
+      << YAML::EndMap;
   out << YAML::Key << "limits" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "connections" << YAML::Value << config.max_connections;
   out << YAML::Key << "body" << YAML::Value << config.max_body_bytes << YAML::EndMap;

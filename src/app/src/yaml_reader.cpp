@@ -17,7 +17,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     std::size_t diagonal = std::exchange(row[0], i);
     for (std::size_t k = 1; k <= b.size(); ++k) {
-      diagonal = std::exchange(row[k], std::min({row[k] + 1, row[k - 1] + 1, diagonal + (a[i - 1] == b[k - 1] ? 0U : 1U)}));
+      diagonal =
+          std::exchange(row[k], std::min({row[k] + 1, row[k - 1] + 1, diagonal + (a[i - 1] == b[k - 1] ? 0U : 1U)}));
     }
   }
   return row.back();
@@ -82,7 +83,8 @@ std::string YamlMistakes::text() const {
   return all;
 }
 
-void read_mapping(const YAML::Node& map, const std::string& where, const std::vector<YamlKey>& keys, YamlMistakes& mistakes) {
+void read_mapping(const YAML::Node& map, const std::string& where, const std::vector<YamlKey>& keys,
+                  YamlMistakes& mistakes) {
   if (!map.IsMap()) {
     mistakes.add(map, fmt::format("{} is not a mapping of keys to values", where.empty() ? "the file" : where));
     return;

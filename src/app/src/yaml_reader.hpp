@@ -30,9 +30,10 @@ class YamlMistakes {
   std::vector<std::string> lines_;
 };
 
-/// Applies each key of `map` once; unknown and repeated keys are mistakes, with the nearest known name. `where` names the
-/// mapping in messages ("models[0]"), empty at the top.
-void read_mapping(const YAML::Node& map, const std::string& where, const std::vector<YamlKey>& keys, YamlMistakes& mistakes);
+/// Applies each key of `map` once; unknown and repeated keys are mistakes, with the nearest known name. `where` names
+/// the mapping in messages ("models[0]"), empty at the top.
+void read_mapping(const YAML::Node& map, const std::string& where, const std::vector<YamlKey>& keys,
+                  YamlMistakes& mistakes);
 
 /// Setters for YamlKey::apply. Strings have ${NAME} replaced from the environment.
 std::function<std::string(const YAML::Node&)> into(std::string& target, const Environment& environment);

@@ -56,8 +56,9 @@ TEST(Config, WhatThisVersionDoesNotDoIsRefusedNotIgnored) {
 TEST(Config, ReadsModelsWithTheirOptions) {
   const auto file = std::filesystem::temp_directory_path() / "hearth_config_test.gguf";
   std::ofstream{file} << "x";
-  const auto config = parse("models:\n  - {name: small, path: hearth_config_test.gguf, context: 8192, parallel: 8, flash_attention: off}\n"
-                            "  - {name: other, model: 'llama3.2:1b'}\n");
+  const auto config = parse(
+      "models:\n  - {name: small, path: hearth_config_test.gguf, context: 8192, parallel: 8, flash_attention: off}\n"
+      "  - {name: other, model: 'llama3.2:1b'}\n");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->models[0].source, file.string());
   EXPECT_EQ(config->models[0].options.context, 8192);

@@ -21,26 +21,32 @@ struct Families {
   Histograms& first_token_time;
   Histograms& token_gap;
   Histograms& step_time;
-  Histograms& request_time;
-  Counters& tokens;
-  Counters& steps_tokens;
-  Counters& generations;
+  Histograms& step_tokens;
+  Counters& prompt_tokens;
+  Counters& cached_tokens;
+  Counters& completion_tokens;
+  Counters& outcomes;
   Counters& preemptions;
-  Counters& requests;
+  Counters& http_requests;
+  Histograms& http_time;
   Gauges& cells;
   Gauges& cells_used;
   Gauges& cells_cached;
   Gauges& running;
   Gauges& queued;
-  Gauges& model_memory;
+  Gauges& model_bytes;
   Gauges& models_loaded;
-  Gauges& connections;
   Gauges& memory_budget;
+  Gauges& memory_available;
+  Gauges& pressure;
+  Gauges& connections;
+  Gauges& resident;
   Gauges& build;
 };
 
-/// Buckets in seconds: 1-2.5-5 steps from what a fast machine can do to what nobody waits for.
-const prometheus::Histogram::BucketBoundaries& wait_buckets();  // 1 ms … 5 min
-const prometheus::Histogram::BucketBoundaries& gap_buckets();   // 0.25 ms … 10 s
+/// In 1-2.5-5 steps, from what a fast machine can do to what nobody waits for.
+const prometheus::Histogram::BucketBoundaries& wait_buckets();   // seconds, 1 ms … 5 min
+const prometheus::Histogram::BucketBoundaries& gap_buckets();    // seconds, 0.25 ms … 10 s
+const prometheus::Histogram::BucketBoundaries& batch_buckets();  // tokens, powers of two, 1 … 8,192
 
 }  // namespace hearth::telemetry

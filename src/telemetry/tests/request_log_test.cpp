@@ -30,6 +30,15 @@ TEST(RequestLog, WritesOneLineWithIdRouteStatusAndTokens) {
   EXPECT_EQ(std::ranges::count(line, '\n'), 1);
 }
 
+TEST(RequestLog, KeepsOneLineWhateverTheClientCallsTheModel) {
+  testing::internal::CaptureStderr();
+  log_request({.id = "req_1", .model = "small\nrequest id=req_2 status=200", .status = 404});
+  const std::string line = testing::internal::GetCapturedStderr();
+
+  EXPECT_EQ(std::ranges::count(line, '\n'), 1) << line;
+  EXPECT_THAT(line, HasSubstr(R"(model="small\u000arequest id=req_2 status=200")"));
+}
+
 TEST(RequestLog, KeepsClientsMistakesAtInfo) {
   EXPECT_EQ(level_of({.status = 200}), LogLevel::info);
   EXPECT_EQ(level_of({.status = 400, .error = ErrorCode::invalid_request}), LogLevel::info);

@@ -41,7 +41,8 @@ std::filesystem::path default_home(const Environment& environment);
 
 /// Reads a configuration file's text. Relative paths are meant from `folder`. Every mistake is found in one go: the
 /// error's message has one line each, with the line number, what is wrong and how to mend it.
-Result<Config> parse_config(const std::string& yaml, const std::filesystem::path& folder, const Environment& environment);
+Result<Config> parse_config(const std::string& yaml, const std::filesystem::path& folder,
+                            const Environment& environment);
 Result<Config> load_config(const std::filesystem::path& file, const Environment& environment);
 
 /// "127.0.0.1:4327", "[::1]:4327", ":4327", "4327".

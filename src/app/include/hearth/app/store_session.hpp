@@ -11,7 +11,8 @@
 
 namespace hearth::app {
 
-/// Opens the store of `config.home`, with the endpoints and tokens of the environment. `paths`: names may be file paths.
+/// Opens the store of `config.home`, with the endpoints and tokens of the environment. `paths`: names may be file
+/// paths.
 Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking, bool paths);
 
 /// The model store without a server, for one command: safe beside a running server on the same folder.

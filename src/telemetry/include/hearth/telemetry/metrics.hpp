@@ -3,35 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "hearth/inference/event.hpp"
+#include "hearth/engine/observer.hpp"
+#include "hearth/engine/pressure.hpp"
 
-/// What /metrics shows, in Prometheus' text format. Names are hearth_<module>_<noun>_<unit>; labels come from bounded
-/// sets, never from content.
+/// What /metrics shows, in Prometheus' text format (README.md has the table). Labels come from bounded sets, never from
+/// content.
 namespace hearth::telemetry {
 
-/// How a generation ended.
-enum class Ending : std::uint8_t { completed, cancelled, failed, expired };
-
-/// The series of one model, looked up once: each call is a few atomic operations and one uncontended lock
-/// (prometheus-cpp's histogram). Any thread. Lives as long as the Registry that gave it out.
-class ModelMetrics {
- public:
-  virtual ~ModelMetrics() = default;
-  virtual void queued(double seconds) = 0;       // from submission to admission
-  virtual void first_token(double seconds) = 0;  // from submission
-  virtual void next_token(double seconds) = 0;   // since the token before, of the same sequence
-  virtual void step(std::int32_t tokens, double seconds) = 0;
-  virtual void preempted(std::uint64_t sequences) = 0;
-  virtual void ended(Ending ending, const inference::Usage& usage) = 0;
-};
-
-/// The state of one loaded model at the moment of a scrape.
-struct ModelGauges {
+/// One loaded model at the moment of a scrape.
+struct ModelState {
   std::string model;
   std::uint64_t host_bytes = 0;  // weights + KV + compute
   std::uint64_t device_bytes = 0;
@@ -42,35 +28,47 @@ struct ModelGauges {
   std::int32_t queued = 0;
 };
 
-/// All metrics of the process. Any thread.
-/// Bound: a label has at most kMaxLabelValues values; further models and routes are counted under "other".
-class Registry {
+/// What only the program as a whole knows, at the moment of a scrape.
+struct Snapshot {
+  std::vector<ModelState> models;  // each copy in memory once, whatever it is called
+  std::uint64_t memory_budget = 0;
+  std::uint64_t memory_available = 0;
+  engine::Pressure pressure = engine::Pressure::none;
+  std::size_t connections = 0;
+};
+
+/// All metrics of the process. Any thread, all calls at once.
+/// Bounds: kMaxModels and kMaxRoutes label values, for the life of the process; what comes later counts as "other".
+class Metrics {
  public:
-  static constexpr std::size_t kMaxLabelValues = 64;
+  static constexpr std::size_t kMaxModels = 64;
+  static constexpr std::size_t kMaxRoutes = 64;
 
-  Registry();
-  ~Registry();
-  Registry(const Registry&) = delete;
-  Registry& operator=(const Registry&) = delete;
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
 
-  /// The same object for the same name. `name` must come from the models that exist here, not from requests.
-  ModelMetrics& model(std::string_view name);
+  /// What one loaded model tells, counted under `model`: the same object for the same name, so a model that is loaded
+  /// again goes on where it was. `model` must come from the models that exist here, not from requests. Each call on the
+  /// observer is a few atomic operations, or one uncontended lock for a histogram; the observer may outlive this.
+  std::shared_ptr<engine::Observer> observe(const std::string& model);
 
-  /// One finished HTTP request. `route` is the pattern ("/v1/chat/completions"), `status` as sent; 0: the client had
-  /// gone.
-  void request(std::string_view route, int status, double seconds);
+  /// One finished HTTP request. `route` is the pattern ("/v1/models/{id*}"); `status` as sent, 0 if the client was gone
+  /// before an answer began.
+  void http(std::string_view route, int status, double seconds);
 
-  /// Replaces what is known about loaded models; those that are gone from the list leave /metrics.
-  void set_models(const std::vector<ModelGauges>& loaded);
-  void set_connections(std::size_t open);
-  void set_memory_budget(std::uint64_t bytes);
+  /// Every text() calls `snapshot` first, on its own thread and with no lock held; models that are gone from the
+  /// snapshot leave /metrics. It must be safe on several threads at once, must not throw, and what it refers to must
+  /// live as long as text() is called. Without it the gauges of the Snapshot are 0.
+  void gather(std::function<Snapshot()> snapshot);
 
-  /// The text for /metrics (exposition format 0.0.4). Takes milliseconds with many series: not on a hot path.
-  std::string text() const;
+  /// The text for /metrics (exposition format 0.0.4). Milliseconds with many series: not on a hot path.
+  std::string text();
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace hearth::telemetry
