@@ -101,6 +101,32 @@ bool Dfa::empty() const {
   return true;
 }
 
+/// Peels states that nothing leads to any more, as in a topological sort: what is left over is a cycle.
+std::optional<std::uint64_t> Dfa::longest() const {
+  std::vector<std::size_t> incoming(states.size());
+  for (const State& state : states) {
+    for (const Edge& e : state.edges) ++incoming[e.to];
+  }
+  std::vector<std::uint64_t> length(states.size());
+  std::vector<std::uint32_t> todo;
+  for (std::uint32_t i = 0; i < states.size(); ++i) {
+    if (incoming[i] == 0) todo.push_back(i);
+  }
+  std::uint64_t out = 0;
+  std::size_t peeled = 0;
+  for (; !todo.empty(); ++peeled) {
+    const std::uint32_t at = todo.back();
+    todo.pop_back();
+    out = std::max(out, length[at]);
+    for (const Edge& e : states[at].edges) {
+      length[e.to] = std::max(length[e.to], length[at] + 1);
+      if (--incoming[e.to] == 0) todo.push_back(e.to);
+    }
+  }
+  if (peeled < states.size()) return std::nullopt;
+  return out;
+}
+
 Dfa Dfa::prefixed(char32_t c) const {
   Dfa out;
   out.states[0].edges = {Edge{c, c, 1}};

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -63,6 +64,8 @@ class Dfa {
 
   [[nodiscard]] bool accepts(std::u32string_view text) const;
   [[nodiscard]] bool empty() const;
+  /// Length of the longest text; nothing if there is none longest. Of a simplified automaton.
+  [[nodiscard]] std::optional<std::uint64_t> longest() const;
   /// The same language after one more leading character.
   [[nodiscard]] Dfa prefixed(char32_t c) const;
   /// Drops states that no accepted text visits, merges equal ones (small automata only: it is quadratic).

@@ -193,7 +193,7 @@ Result<> KeywordReader::negate_keyword(const Json& schema, const std::string& ke
     dropped = true;  // one undeclared property is enough, but only too many properties can be counted
     const auto declared = schema.find("properties");
     const std::size_t count = declared == schema.end() ? 0 : declared->size();
-    way("", {{"type", "object"}, {"minProperties", count + 1}});
+    way("", {{"type", "object"}, {SchemaDocument::kManyProperties, count + 1}});
   } else if (keyword == "items" && !value.is_array() && !schema.contains("prefixItems")) {
     dropped = true;  // only the first element is tried
     way("", {{"type", "array"}, {"minItems", 1}, {"prefixItems", Json::array({place({&value, true})})}});

@@ -47,8 +47,9 @@ class SchemaDocument {
   [[nodiscard]] SchemaRef kept(std::int64_t index) const { return places_[static_cast<std::size_t>(index)]; }
 
   static constexpr const char* kPlace = "$hearth.place";
-  static constexpr const char* kExcluded = "$hearth.excluded";      // values that it must not equal
-  static constexpr const char* kNotPattern = "$hearth.notPattern";  // a pattern that must not be found
+  static constexpr const char* kExcluded = "$hearth.excluded";              // values that it must not equal
+  static constexpr const char* kManyProperties = "$hearth.manyProperties";  // minProperties, or nothing if uncountable
+  static constexpr const char* kNotPattern = "$hearth.notPattern";          // a pattern that must not be found
 
  private:
   struct Place {

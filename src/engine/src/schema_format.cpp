@@ -21,16 +21,15 @@ constexpr std::string_view kUriChars = R"(([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-
 
 std::string date_time() { return std::string{kDate} + "[Tt]" + std::string{kTime}; }
 
-/// Labels without "--" in the third place, which would have to be valid punycode; at most four, so at most 253
-/// characters.
+/// Up to four labels of up to 50 characters, none with the "--" that would have to begin valid punycode.
 std::string hostname() {
-  const std::string label = R"([A-Za-z0-9]([A-Za-z0-9]{0,30}|[A-Za-z0-9]{1,15}(-[A-Za-z0-9]{1,15}){1,3}))";
+  const std::string label = "[A-Za-z0-9]{1,24}(-[A-Za-z0-9]{1,12}){0,2}";
   return label + R"((\.)" + label + "){0,3}";
 }
 
-/// Local parts without quotes (RFC 5321 Dot-string, 64 characters in all), then a host name.
+/// Local parts without quotes (RFC 5321 Dot-string, at most 64 characters), then a host name; 254 characters in all.
 std::string email() {
-  return R"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,20}(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,20}){0,2}@)" + hostname();
+  return R"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,16}(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,16}){0,2}@)" + hostname();
 }
 
 std::string ipv4() {

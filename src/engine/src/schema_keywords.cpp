@@ -174,6 +174,10 @@ Result<> KeywordReader::read_number(const Json& schema, const std::string& keywo
 
 Result<> KeywordReader::read_made(const std::string& keyword, const Json& value) {
   if (keyword == SchemaDocument::kPlace) branch_.todo.push_back(document().kept(value.get<std::int64_t>()));
+  if (keyword == SchemaDocument::kManyProperties) {
+    branch_.shape.properties.meet({value.get<std::uint64_t>(), Shape::kUnbounded});
+    branch_.shape.optional_count = true;
+  }
   if (keyword == SchemaDocument::kNotPattern) branch_.shape.not_patterns.push_back(value.get<std::string>());
   if (keyword == SchemaDocument::kExcluded) {
     for (const Json& v : value) {

@@ -131,9 +131,11 @@ Result<std::optional<Dfa>> Expander::string_language(const Shape& shape, bool wi
     HEARTH_TRY(const Dfa dfa, Dfa::of_literals(excluded));
     HEARTH_CHECKED(apply(dfa, SetOperation::subtract));
   }
-  const bool limited = shape.length.min > 0 || shape.length.max != Shape::kUnbounded;
-  if (with_length && limited) {
-    HEARTH_TRY(const Dfa dfa, Dfa::of_length(shape.length.min, shape.length.max));
+  Shape::Count length = shape.length;
+  const auto longest = out ? out->longest() : std::nullopt;
+  if (longest && *longest <= length.max) length.max = Shape::kUnbounded;
+  if (with_length && (length.min > 0 || length.max != Shape::kUnbounded)) {
+    HEARTH_TRY(const Dfa dfa, Dfa::of_length(length.min, length.max));
     HEARTH_CHECKED(apply(dfa, SetOperation::intersect));
   }
   return out;

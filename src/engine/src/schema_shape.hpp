@@ -60,6 +60,7 @@ struct Shape {
   std::vector<ObjectPart> objects;
   std::vector<std::string> required;  // in order of mention
   Count properties;
+  bool optional_count = false;  // leave the shape out, rather than fail, where `properties.min` cannot be counted
   Conjunction names;
   // arrays
   std::vector<ArrayPart> arrays;

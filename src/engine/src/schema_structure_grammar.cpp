@@ -130,6 +130,7 @@ Result<> SchemaGrammar::fill_object(const Shape& shape, RuleId id) {
   if (all.count.min <= static_cast<std::uint64_t>(required)) all.count.min = 0;
   const std::size_t distinct = all.members.size() + (all.extras.empty() ? 0 : 1);
   if (all.count.min > distinct && !all.extras.empty()) {
+    if (shape.optional_count) return {};
     return unsupported("minProperties",
                        "keys that the schema does not declare could be repeated; declare the properties");
   }

@@ -93,6 +93,7 @@ TEST(SchemaGrammar, CountsStringLengthInCodePoints) {
 TEST(SchemaGrammar, FindsPatternsAnywhereUnlessAnchored) {
   expect_language(R"({"type":"string","pattern":"b+"})", {R"("abc")", R"("b")"}, {R"("ac")", R"("")"});
   expect_language(R"({"type":"string","pattern":"^\\d{2,3}$","minLength":3})", {R"("123")"}, {R"("12")", R"("1234")"});
+  expect_language(R"({"type":"string","pattern":"^a+$","maxLength":100000})", {R"("aaa")"}, {R"("")"});
   expect_language(R"({"type":"string","pattern":"^a|b$"})", {R"("axx")", R"("xxb")"}, {R"("xax")"});
   expect_language(R"({"type":"string","pattern":"^\"\\\\$"})", {R"("\"\\")"}, {R"("x")"});
 }
