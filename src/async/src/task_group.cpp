@@ -49,7 +49,8 @@ bool TaskGroup::spawn(std::string name, Task<> task) {
         try {
           std::rethrow_exception(error);
         } catch (const boost::system::system_error& e) {
-          if (e.code() != asio::error::operation_aborted) log::error("task failed", {{"task", name}, {"error", e.what()}});
+          if (e.code() != asio::error::operation_aborted)
+            log::error("task failed", {{"task", name}, {"error", e.what()}});
         } catch (const std::exception& e) {
           log::error("task failed", {{"task", name}, {"error", e.what()}});
         }

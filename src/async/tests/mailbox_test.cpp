@@ -35,7 +35,10 @@ TEST(Mailbox, RefusesWhenFullUnlessTheLastItemAbsorbs) {
   auto box = std::make_shared<Mailbox<int>>(io.get_executor(), 1);
   EXPECT_TRUE(box->push(1));
   EXPECT_FALSE(box->push(2));
-  EXPECT_TRUE(box->push(2, [](int& last, int& item) { last += item; return true; }));
+  EXPECT_TRUE(box->push(2, [](int& last, int& item) {
+    last += item;
+    return true;
+  }));
   box->close();
   EXPECT_FALSE(box->push(3));
 

@@ -50,9 +50,7 @@ void append_quoted(std::string& out, std::string_view s) {
   out += '"';
 }
 
-bool needs_quotes(std::string_view s) {
-  return s.empty() || s.find_first_of(" \"=\\\t\n\r") != std::string_view::npos;
-}
+bool needs_quotes(std::string_view s) { return s.empty() || s.find_first_of(" \"=\\\t\n\r") != std::string_view::npos; }
 
 void append_value(std::string& out, Format format, const Field& field) {
   if (const auto* s = std::get_if<std::string_view>(&field.value)) {

@@ -21,7 +21,10 @@ TEST(Utf8, IncompleteTailIsHeldBack) {
 TEST(Utf8, InvalidBytesNeverStick) {
   EXPECT_EQ(text::complete_utf8_prefix("a\xFF"), 2U);
   EXPECT_EQ(text::complete_utf8_prefix("\xED\xA0"), 2U) << "a surrogate is invalid at its second byte already";
-  EXPECT_EQ(text::to_valid_utf8("a\xFF" "b\xE2\x82"), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+  EXPECT_EQ(text::to_valid_utf8("a\xFF"
+                                "b\xE2\x82"),
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD");
   EXPECT_FALSE(text::is_valid_utf8("\xC0\xAF"));
 }
 

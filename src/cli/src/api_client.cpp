@@ -17,7 +17,8 @@ std::string message_of(int status, const std::string& body) {
   if (json.is_object() && json.contains("error")) {
     const auto& error = json["error"];
     if (error.is_string()) return error.get<std::string>();
-    if (error.is_object() && error.contains("message") && error["message"].is_string()) return error["message"].get<std::string>();
+    if (error.is_object() && error.contains("message") && error["message"].is_string())
+      return error["message"].get<std::string>();
   }
   return fmt::format("the server answered {}", status);
 }
@@ -60,10 +61,14 @@ Result<ApiClient> ApiClient::at(const std::string& url) {
 
 Error ApiClient::unreachable(const Error& error) const {
   if (error.code != ErrorCode::upstream_unavailable) return error;
-  return {.code = error.code, .message = fmt::format("no server answers at {}; start one with: hearth serve", url_), .param = {}, .retry_after = {}};
+  return {.code = error.code,
+          .message = fmt::format("no server answers at {}; start one with: hearth serve", url_),
+          .param = {},
+          .retry_after = {}};
 }
 
-Result<net::ClientResponse> ApiClient::request(const std::string& method, const std::string& path, const std::string& body) {
+Result<net::ClientResponse> ApiClient::request(const std::string& method, const std::string& path,
+                                               const std::string& body) {
   net::ClientRequest request;
   request.method = method;
   HEARTH_TRY(request.url, net::Url::parse(url_ + path));
@@ -90,8 +95,8 @@ Result<std::string> ApiClient::post(const std::string& path, const std::string& 
 
 namespace {
 
-Task<Result<net::ClientResponse>> stream_until_interrupted(net::Client& client, net::ClientRequest request, net::OnHead on_head,
-                                                           net::OnBody on_body) {
+Task<Result<net::ClientResponse>> stream_until_interrupted(net::Client& client, net::ClientRequest request,
+                                                           net::OnHead on_head, net::OnBody on_body) {
   using namespace asio::experimental::awaitable_operators;
   asio::signal_set signals{co_await asio::this_coro::executor, SIGINT};
   auto done = co_await (client.async_stream(std::move(request), std::move(on_head), std::move(on_body)) ||

@@ -24,7 +24,8 @@ class ApiClient {
   Result<std::string> get(const std::string& path);
   Result<std::string> post(const std::string& path, const std::string& json);
   /// Each line of an NDJSON answer. Ctrl-C ends it with `cancelled`, and the process goes on.
-  Result<> post_lines(const std::string& path, const std::string& json, const std::function<Result<>(std::string_view)>& on_line);
+  Result<> post_lines(const std::string& path, const std::string& json,
+                      const std::function<Result<>(std::string_view)>& on_line);
   const std::string& url() const noexcept { return url_; }
 
  private:

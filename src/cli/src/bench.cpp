@@ -80,8 +80,11 @@ Result<> bench(const Globals& globals, const BenchOptions& options) {
   HEARTH_CHECKED(measure(*instance, warm, 1));
   for (const int batch : {1, 2, 4, 8, 16}) {
     HEARTH_TRY(const Row row, measure(*instance, options, batch));
-    rows.push_back({std::to_string(batch), fmt::format("{:.1f}", row.prompt_rate), fmt::format("{:.1f}", row.generation_rate)});
-    list.push_back({{"batch", batch}, {"prompt_tokens_per_second", row.prompt_rate}, {"generation_tokens_per_second", row.generation_rate}});
+    rows.push_back(
+        {std::to_string(batch), fmt::format("{:.1f}", row.prompt_rate), fmt::format("{:.1f}", row.generation_rate)});
+    list.push_back({{"batch", batch},
+                    {"prompt_tokens_per_second", row.prompt_rate},
+                    {"generation_tokens_per_second", row.generation_rate}});
   }
   if (options.json) {
     std::printf("%s\n", list.dump(2).c_str());
@@ -98,9 +101,12 @@ void add_bench(CLI::App& app, const Globals& globals, Action& action) {
   auto options = std::make_shared<BenchOptions>();
   command->add_option("MODEL", options->model, "Name, or path of a GGUF file")->required();
   command->add_option("--prompt", options->prompt, "Prompt tokens (default 512)")->check(CLI::Range(1, 100'000));
-  command->add_option("--generate", options->generate, "Tokens to generate (default 64)")->check(CLI::Range(2, 100'000));
+  command->add_option("--generate", options->generate, "Tokens to generate (default 64)")
+      ->check(CLI::Range(2, 100'000));
   command->add_flag("--json", options->json, "As JSON");
-  const auto chosen = [&globals, &action, options] { action = [&globals, options] { return bench(globals, *options); }; };
+  const auto chosen = [&globals, &action, options] {
+    action = [&globals, options] { return bench(globals, *options); };
+  };
   command->callback(chosen);
 }
 

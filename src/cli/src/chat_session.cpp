@@ -32,11 +32,13 @@ ChatCommand wrong(std::string text) { return {.kind = ChatCommand::Kind::wrong, 
 
 ChatCommand parse_set(std::string rest) {
   ChatCommand command{.kind = ChatCommand::Kind::set, .name = next_word(rest), .value = unfenced(rest)};
-  const bool flag = command.name == "verbose" || command.name == "quiet" || command.name == "noformat" || command.name == "think" ||
-                    command.name == "nothink";
+  const bool flag = command.name == "verbose" || command.name == "quiet" || command.name == "noformat" ||
+                    command.name == "think" || command.name == "nothink";
   if (flag) return command;
   const bool valued = command.name == "system" || command.name == "parameter" || command.name == "format";
-  if (!valued) return wrong("usage: /set parameter NAME VALUE | system TEXT | format json | noformat | think | nothink | verbose | quiet");
+  if (!valued)
+    return wrong(
+        "usage: /set parameter NAME VALUE | system TEXT | format json | noformat | think | nothink | verbose | quiet");
   if (command.value.empty()) return wrong(fmt::format("/set {} needs a value", command.name));
   return command;
 }
@@ -45,7 +47,8 @@ ChatCommand parse_set(std::string rest) {
 
 bool needs_more_lines(std::string_view text) {
   std::size_t fences = 0;
-  for (std::size_t at = text.find(kFence); at != std::string_view::npos; at = text.find(kFence, at + kFence.size())) ++fences;
+  for (std::size_t at = text.find(kFence); at != std::string_view::npos; at = text.find(kFence, at + kFence.size()))
+    ++fences;
   return fences % 2 == 1;
 }
 
@@ -98,7 +101,9 @@ Result<std::string> ChatSession::set(const ChatCommand& command) {
   }
   std::string rest = command.value;
   const std::string name = next_word(rest);
-  if (rest.empty()) return fail(ErrorCode::invalid_request, "usage: /set parameter NAME VALUE, such as: /set parameter temperature 0.2");
+  if (rest.empty())
+    return fail(ErrorCode::invalid_request,
+                "usage: /set parameter NAME VALUE, such as: /set parameter temperature 0.2");
   const auto number = nlohmann::ordered_json::parse(rest, nullptr, false);
   const bool plain = !number.is_discarded() && !number.is_structured();
   if (name == "stop") {
@@ -124,7 +129,8 @@ std::string ChatSession::begin_turn(const std::string& message) {
 Result<ChatSession::Piece> ChatSession::read_line(std::string_view line) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object()) return fail(ErrorCode::upstream_error, "the server's answer is not JSON");
-  if (json.contains("error") && json["error"].is_string()) return fail(ErrorCode::upstream_error, json["error"].get<std::string>());
+  if (json.contains("error") && json["error"].is_string())
+    return fail(ErrorCode::upstream_error, json["error"].get<std::string>());
   Piece piece;
   if (json.contains("message") && json["message"].is_object()) {
     piece.text = json["message"].value("content", "");
@@ -135,8 +141,9 @@ Result<ChatSession::Piece> ChatSession::read_line(std::string_view line) {
   if (piece.done && verbose_) {
     const double seconds = static_cast<double>(json.value("eval_duration", std::int64_t{0})) / 1e9;
     const auto tokens = json.value("eval_count", std::int64_t{0});
-    piece.statistics = fmt::format("{} prompt tokens, {} tokens in {:.2f} s, {:.1f} tokens/s", json.value("prompt_eval_count", std::int64_t{0}),
-                                   tokens, seconds, seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0);
+    piece.statistics = fmt::format("{} prompt tokens, {} tokens in {:.2f} s, {:.1f} tokens/s",
+                                   json.value("prompt_eval_count", std::int64_t{0}), tokens, seconds,
+                                   seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0);
   }
   return piece;
 }

@@ -15,8 +15,9 @@ namespace hearth::cli {
 struct ChatCommand {
   enum class Kind : std::uint8_t { say, set, show, save, load, clear, help, bye, nothing, wrong };
   Kind kind = Kind::nothing;
-  std::string text;   // for say: the message; for wrong: what is wrong with it
-  std::string name;   // for set: "parameter" | "system" | "format" | "think" | "verbose"; for show: what; for save, load: the model
+  std::string text;  // for say: the message; for wrong: what is wrong with it
+  std::string name;  // for set: "parameter" | "system" | "format" | "think" | "verbose"; for show: what; for save,
+                     // load: the model
   std::string value;
 };
 
@@ -26,7 +27,8 @@ ChatCommand parse_chat_input(std::string_view input);
 /// True while `text` has an opening """ without its closing one: the next line belongs to it.
 bool needs_more_lines(std::string_view text);
 
-/// A conversation with one model: messages and settings, as /api/chat takes them. Pure: it makes requests and reads answers.
+/// A conversation with one model: messages and settings, as /api/chat takes them. Pure: it makes requests and reads
+/// answers.
 class ChatSession {
  public:
   explicit ChatSession(std::string model) : model_{std::move(model)} {}

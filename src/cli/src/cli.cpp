@@ -10,8 +10,8 @@ namespace hearth::cli {
 namespace {
 
 constexpr AddCommand kCommands[] = {
-    add_serve, add_run,  add_pull,     add_list,     add_show,  add_ps,     add_stop,   add_create,    add_import,
-    add_cp,    add_rm,   add_push,     add_quantize, add_estimate, add_bench,  add_config, add_doctor, add_completion,
+    add_serve, add_run, add_pull, add_list,     add_show,     add_ps,    add_stop,   add_create, add_import,
+    add_cp,    add_rm,  add_push, add_quantize, add_estimate, add_bench, add_config, add_doctor, add_completion,
 };
 
 }  // namespace
@@ -23,8 +23,9 @@ app::Config Globals::config() const {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Hearth runs language models on this machine and serves them over the OpenAI, Anthropic and Ollama APIs.",
-               "hearth"};
+  CLI::App app{
+      "Hearth runs language models on this machine and serves them over the OpenAI, Anthropic and Ollama APIs.",
+      "hearth"};
   app.set_version_flag("--version", std::string{version()});
   app.require_subcommand(1);
   app.fallthrough();

@@ -25,9 +25,12 @@ std::string bash_script(const CLI::App& root) {
          "_hearth() {\n"
          "  local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-         "    COMPREPLY=($(compgen -W \"" + names + "\" -- \"$current\")); return\n"
+         "    COMPREPLY=($(compgen -W \"" +
+         names +
+         "\" -- \"$current\")); return\n"
          "  fi\n"
-         "  case $command in\n" + cases +
+         "  case $command in\n" +
+         cases +
          "  esac\n"
          "  case $command in\n"
          "    run|show|rm|cp|push|stop|estimate|bench)\n"
@@ -43,7 +46,8 @@ std::string fish_script(const CLI::App& root) {
   std::string script = "# hearth completion for fish\n";
   for (const CLI::App* command : root.get_subcommands({})) {
     if (command->get_name().empty()) continue;
-    script += "complete -c hearth -n __fish_use_subcommand -f -a " + command->get_name() + " -d '" + command->get_description() + "'\n";
+    script += "complete -c hearth -n __fish_use_subcommand -f -a " + command->get_name() + " -d '" +
+              command->get_description() + "'\n";
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& name : option->get_lnames()) {
         script += "complete -c hearth -n '__fish_seen_subcommand_from " + command->get_name() + "' -l " + name + "\n";

@@ -26,7 +26,8 @@ void add_config(CLI::App& app, const Globals& globals, Action& action) {
   const auto on_check = [&globals, &action, file] {
     action = [&globals, file]() -> Result<> {
       HEARTH_TRY(const app::Config config, load(globals, *file));
-      std::printf("%s: ok, %zu model%s\n", file->string().c_str(), config.models.size(), config.models.size() == 1 ? "" : "s");
+      std::printf("%s: ok, %zu model%s\n", file->string().c_str(), config.models.size(),
+                  config.models.size() == 1 ? "" : "s");
       return {};
     };
   };

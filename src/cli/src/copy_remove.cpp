@@ -32,7 +32,9 @@ void add_cp(CLI::App& app, const Globals& globals, Action& action) {
   auto names = std::make_shared<std::pair<std::string, std::string>>();
   command->add_option("FROM", names->first)->required();
   command->add_option("TO", names->second)->required();
-  const auto chosen = [&globals, &action, names] { action = [&globals, names] { return copy(globals, names->first, names->second); }; };
+  const auto chosen = [&globals, &action, names] {
+    action = [&globals, names] { return copy(globals, names->first, names->second); };
+  };
   command->callback(chosen);
 }
 

@@ -28,8 +28,9 @@ models::OnProgress printer() {
 Result<> create(const Globals& globals, const CreateOptions& options) {
   std::ifstream in{options.file};
   if (!in) {
-    return fail(ErrorCode::not_found, fmt::format("cannot read {}; write one that begins with \"FROM model\", or name it with -f",
-                                                  options.file.string()));
+    return fail(ErrorCode::not_found,
+                fmt::format("cannot read {}; write one that begins with \"FROM model\", or name it with -f",
+                            options.file.string()));
   }
   std::stringstream text;
   text << in.rdbuf();
@@ -62,16 +63,22 @@ void add_create(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("NAME", options->name, "Name of the new model")->required();
   command->add_option("-f,--file", options->file, "The Modelfile (default ./Modelfile)");
   command->add_option("-q,--quantize", options->quantize, "Quantize to this type, such as Q4_K_M");
-  const auto chosen = [&globals, &action, options] { action = [&globals, options] { return create(globals, *options); }; };
+  const auto chosen = [&globals, &action, options] {
+    action = [&globals, options] { return create(globals, *options); };
+  };
   command->callback(chosen);
 }
 
 void add_import(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("import", "Take a GGUF file on this machine into the store");
   auto options = std::make_shared<ImportOptions>();
-  command->add_option("FILE", options->file, "The GGUF file; of a split model, any part")->required()->check(CLI::ExistingFile);
+  command->add_option("FILE", options->file, "The GGUF file; of a split model, any part")
+      ->required()
+      ->check(CLI::ExistingFile);
   command->add_option("--name", options->name, "Name of the model (default: the file's)");
-  const auto chosen = [&globals, &action, options] { action = [&globals, options] { return import(globals, *options); }; };
+  const auto chosen = [&globals, &action, options] {
+    action = [&globals, options] { return import(globals, *options); };
+  };
   command->callback(chosen);
 }
 

@@ -72,13 +72,15 @@ Result<> estimate(const Globals& globals, const EstimateOptions& options) {
     std::printf("%s\n", out.dump(2).c_str());
     return {};
   }
-  std::fputs(format_table({{"weights", text::human_bytes(estimate.weights)},
-                           {"KV cache", fmt::format("{}  ({} cells: context {}, {} at once)", text::human_bytes(estimate.kv),
-                                                    estimate.cells, estimate.context, estimate.parallel)},
-                           {"compute", text::human_bytes(estimate.compute)},
-                           {"total", fmt::format("{} of {} usable now", text::human_bytes(estimate.total()), text::human_bytes(usable))}})
-                 .c_str(),
-             stdout);
+  std::fputs(
+      format_table({{"weights", text::human_bytes(estimate.weights)},
+                    {"KV cache", fmt::format("{}  ({} cells: context {}, {} at once)", text::human_bytes(estimate.kv),
+                                             estimate.cells, estimate.context, estimate.parallel)},
+                    {"compute", text::human_bytes(estimate.compute)},
+                    {"total", fmt::format("{} of {} usable now", text::human_bytes(estimate.total()),
+                                          text::human_bytes(usable))}})
+          .c_str(),
+      stdout);
   if (fits == 0) {
     std::puts("does not fit this machine; try a smaller quantization (hearth quantize)");
   } else {
@@ -97,7 +99,9 @@ void add_estimate(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--context", options->context, "Longest sequence, in tokens")->check(CLI::PositiveNumber);
   command->add_option("--parallel", options->parallel, "Sequences at once")->check(CLI::Range(1, engine::kMaxParallel));
   command->add_flag("--json", options->json, "As JSON");
-  const auto chosen = [&globals, &action, options] { action = [&globals, options] { return estimate(globals, *options); }; };
+  const auto chosen = [&globals, &action, options] {
+    action = [&globals, options] { return estimate(globals, *options); };
+  };
   command->callback(chosen);
 }
 

@@ -11,20 +11,23 @@
 namespace hearth::cli {
 namespace {
 
-double age_seconds(WallClock::time_point when) { return std::chrono::duration<double>(WallClock::now() - when).count(); }
+double age_seconds(WallClock::time_point when) {
+  return std::chrono::duration<double>(WallClock::now() - when).count();
+}
 
 void print_json(const std::vector<models::Model>& models) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const models::Model& model : models) {
-    list.push_back({{"name", model.name},
-                    {"digest", model.digest},
-                    {"size", model.size},
-                    {"family", model.family},
-                    {"parameter_size", model.parameter_size},
-                    {"quantization", model.quantization},
-                    {"context_length", model.context_length},
-                    {"capabilities", model.capabilities},
-                    {"modified", std::chrono::duration_cast<std::chrono::seconds>(model.modified.time_since_epoch()).count()}});
+    list.push_back(
+        {{"name", model.name},
+         {"digest", model.digest},
+         {"size", model.size},
+         {"family", model.family},
+         {"parameter_size", model.parameter_size},
+         {"quantization", model.quantization},
+         {"context_length", model.context_length},
+         {"capabilities", model.capabilities},
+         {"modified", std::chrono::duration_cast<std::chrono::seconds>(model.modified.time_since_epoch()).count()}});
   }
   std::printf("%s\n", list.dump(2).c_str());
 }

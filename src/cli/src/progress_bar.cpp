@@ -47,7 +47,8 @@ std::string TransferLine::update(const models::Progress& progress, Clock::time_p
     last_ = now;
     last_completed_ = progress.completed;
   }
-  const double share = progress.total == 0 ? 0 : static_cast<double>(progress.completed) / static_cast<double>(progress.total);
+  const double share =
+      progress.total == 0 ? 0 : static_cast<double>(progress.completed) / static_cast<double>(progress.total);
   std::string line = fmt::format("{:<24.24} {:>3.0f}% ", progress.status, std::floor(share * 100));
   if (columns >= 100) line += bar(share) + " ";
   line += fmt::format("{:>7}/{:<7}", text::human_bytes(progress.completed), text::human_bytes(progress.total));

@@ -31,7 +31,9 @@ void add_transfer(CLI::App& app, Action& action, const Globals& globals, const c
                   Result<> (*transfer)(const Globals&, const TransferOptions&)) {
   CLI::App* command = app.add_subcommand(name, help);
   auto options = std::make_shared<TransferOptions>();
-  command->add_option("MODEL", options->name, "llama3.2:1b, hf.co/user/repo:Q4_K_M, registry.example/ns/model:tag or a URL of a .gguf")
+  command
+      ->add_option("MODEL", options->name,
+                   "llama3.2:1b, hf.co/user/repo:Q4_K_M, registry.example/ns/model:tag or a URL of a .gguf")
       ->required();
   command->add_flag("--insecure", options->insecure, "Allow http and certificates that cannot be verified");
   const auto chosen = [&globals, &action, options, transfer] {

@@ -30,7 +30,9 @@ Result<> print_types() {
 
 Result<> quantize(const QuantizeOptions& options) {
   if (options.types) return print_types();
-  if (options.type.empty()) return fail(ErrorCode::invalid_request, "usage: hearth quantize IN OUT TYPE; hearth quantize --types lists the types");
+  if (options.type.empty())
+    return fail(ErrorCode::invalid_request,
+                "usage: hearth quantize IN OUT TYPE; hearth quantize --types lists the types");
   if (std::filesystem::exists(options.out)) {
     return fail(ErrorCode::conflict, fmt::format("{} exists; remove it or choose another name", options.out.string()));
   }

@@ -56,7 +56,8 @@ Result<std::unique_ptr<Connection>> connect(const Globals& globals) {
     connection->client = std::move(running);
     return connection;
   }
-  if (!globals.host.empty()) return fail(ErrorCode::upstream_unavailable, fmt::format("no server answers at {}", running.url()));
+  if (!globals.host.empty())
+    return fail(ErrorCode::upstream_unavailable, fmt::format("no server answers at {}", running.url()));
   app::Config config = globals.config();
   config.port = 0;
   config.paths = true;
@@ -111,7 +112,9 @@ Result<> pull_if_missing(ApiClient& client, const std::string& model) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object()) return fail(ErrorCode::upstream_error, "the server's answer is not JSON");
     if (json.contains("error")) return fail(ErrorCode::upstream_error, json.value("error", ""));
-    printer({.status = json.value("status", ""), .digest = json.value("digest", ""), .total = json.value("total", std::uint64_t{0}),
+    printer({.status = json.value("status", ""),
+             .digest = json.value("digest", ""),
+             .total = json.value("total", std::uint64_t{0}),
              .completed = json.value("completed", std::uint64_t{0})});
     return {};
   };
@@ -216,8 +219,10 @@ Result<> run(const Globals& globals, const RunOptions& options) {
   HEARTH_CHECKED(pull_if_missing(client, options.model));
   ChatSession chat{options.model};
   if (options.verbose) HEARTH_CHECKED(chat.set({.kind = ChatCommand::Kind::set, .name = "verbose"}));
-  if (!options.format.empty()) HEARTH_CHECKED(chat.set({.kind = ChatCommand::Kind::set, .name = "format", .value = options.format}));
-  if (!options.system.empty()) HEARTH_CHECKED(chat.set({.kind = ChatCommand::Kind::set, .name = "system", .value = options.system}));
+  if (!options.format.empty())
+    HEARTH_CHECKED(chat.set({.kind = ChatCommand::Kind::set, .name = "format", .value = options.format}));
+  if (!options.system.empty())
+    HEARTH_CHECKED(chat.set({.kind = ChatCommand::Kind::set, .name = "system", .value = options.system}));
   std::string prompt;
   for (const std::string& word : options.words) prompt += (prompt.empty() ? "" : " ") + word;
   const bool piped = isatty(STDIN_FILENO) != 1;

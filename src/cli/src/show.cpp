@@ -105,7 +105,9 @@ void add_show(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag("--system", options->system, "Its SYSTEM text");
   command->add_flag("--parameters", options->parameters, "Its PARAMETERs");
   command->add_flag("--license", options->license, "Its licence");
-  const auto chosen = [&globals, &action, options] { action = [&globals, options] { return show(globals, *options); }; };
+  const auto chosen = [&globals, &action, options] {
+    action = [&globals, options] { return show(globals, *options); };
+  };
   command->callback(chosen);
 }
 

@@ -40,7 +40,8 @@ TEST(ChatSession, RequestsCarryTheConversationAndTheSettings) {
 
   EXPECT_EQ(request["options"], nlohmann::json::parse(R"({"temperature":0.2,"stop":["END"]})"));
   EXPECT_EQ(request["format"], "json");
-  EXPECT_EQ(request["messages"], nlohmann::json::parse(R"([{"role":"system","content":"be brief"},{"role":"user","content":"one"},
+  EXPECT_EQ(request["messages"],
+            nlohmann::json::parse(R"([{"role":"system","content":"be brief"},{"role":"user","content":"one"},
     {"role":"assistant","content":"uno!"},{"role":"user","content":"two"}])"));
 }
 

@@ -25,7 +25,8 @@ TEST(TransferLine, ShowsShareRateAndTimeLeft) {
   TransferLine line;
   const Clock::time_point start{1h};
   line.update({.status = "pulling abc", .digest = "d", .total = 1'000'000, .completed = 0}, start, 80);
-  const std::string text = line.update({.status = "pulling abc", .digest = "d", .total = 1'000'000, .completed = 500'000}, start + 1s, 80);
+  const std::string text =
+      line.update({.status = "pulling abc", .digest = "d", .total = 1'000'000, .completed = 500'000}, start + 1s, 80);
   EXPECT_NE(text.find(" 50%"), std::string::npos) << text;
   EXPECT_NE(text.find("500 KB/s"), std::string::npos) << text;
   EXPECT_NE(text.find("1s"), std::string::npos) << text;

@@ -63,7 +63,8 @@ bool Answer::add_token(TokenId token, std::optional<inference::TokenLogprob> log
     finish(FinishReason::stop, {}, now);
     return true;
   }
-  const bool visible = options_.special_pieces || std::ranges::find(options_.visible_control, token) != options_.visible_control.end();
+  const bool visible =
+      options_.special_pieces || std::ranges::find(options_.visible_control, token) != options_.visible_control.end();
   const TextGate::Step step = gate_.feed(model_.piece(token, visible));
   held_tokens_.push_back(token);
   if (logprob) held_logprobs_.push_back(std::move(*logprob));
@@ -83,7 +84,9 @@ bool Answer::add_token(TokenId token, std::optional<inference::TokenLogprob> log
 }
 
 void Answer::finish(FinishReason reason, std::string stop_sequence, Clock::time_point now) {
-  emit({.text = gate_.flush(), .logprobs = std::exchange(held_logprobs_, {}), .tokens = std::exchange(held_tokens_, {})});
+  emit({.text = gate_.flush(),
+        .logprobs = std::exchange(held_logprobs_, {}),
+        .tokens = std::exchange(held_tokens_, {})});
   inference::Finished finished{.reason = reason, .stop_sequence = std::move(stop_sequence), .usage = {}, .timings = {}};
   finished.usage = {.prompt_tokens = prompt_, .cached_tokens = reused_, .completion_tokens = generated_};
   finished.timings.queue = admitted_ - request_->submitted;

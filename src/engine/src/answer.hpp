@@ -55,7 +55,8 @@ class Answer {
   /// The prompt is computed. Once.
   void prompt_done(std::int32_t prompt, std::int32_t reused, Clock::time_point now);
   /// One token; `logprob` only if asked for. True when the answer ends with it; finish() has then been called.
-  bool add_token(TokenId token, std::optional<inference::TokenLogprob> logprob, bool context_full, Clock::time_point now);
+  bool add_token(TokenId token, std::optional<inference::TokenLogprob> logprob, bool context_full,
+                 Clock::time_point now);
   void finish(inference::FinishReason reason, std::string stop_sequence, Clock::time_point now);
   /// Ends the whole request with an error; the first call wins.
   void fail_request(const Error& error);

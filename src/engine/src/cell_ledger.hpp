@@ -17,7 +17,9 @@ class CellLedger {
   std::int32_t free() const noexcept { return static_cast<std::int32_t>(unused_.size()); }
   /// Cells that removing every cached sequence would free.
   std::int32_t reclaimable() const noexcept { return reclaimable_; }
-  std::int32_t length(std::int32_t seq) const noexcept { return static_cast<std::int32_t>(sequences_[seq].cells.size()); }
+  std::int32_t length(std::int32_t seq) const noexcept {
+    return static_cast<std::int32_t>(sequences_[seq].cells.size());
+  }
 
   /// Adds `count` cells at the end of a running sequence. False, and nothing changed, when not that many are free.
   bool extend(std::int32_t seq, std::int32_t count);
@@ -25,7 +27,10 @@ class CellLedger {
   void fork(std::int32_t from, std::int32_t to, std::int32_t length);
   /// Cuts to the first `length` cells.
   void truncate(std::int32_t seq, std::int32_t length);
-  void release(std::int32_t seq) { truncate(seq, 0); set_cached(seq, false); }
+  void release(std::int32_t seq) {
+    truncate(seq, 0);
+    set_cached(seq, false);
+  }
   void set_cached(std::int32_t seq, bool cached);
 
  private:

@@ -16,7 +16,7 @@ namespace hearth::engine {
 namespace {
 
 Result<ggml_type> kv_type(const std::string& name, const char* field) {
-  static constexpr std::array kTypes{GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16,   GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
+  static constexpr std::array kTypes{GGML_TYPE_F32,  GGML_TYPE_F16,    GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
                                      GGML_TYPE_Q4_1, GGML_TYPE_IQ4_NL, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1};
   for (const ggml_type type : kTypes) {
     if (name == ggml_type_name(type)) return type;
@@ -34,7 +34,8 @@ LoadOptions resolved(LoadOptions options, std::int32_t train_context, int cores)
   options.parallel = std::min(options.parallel, kMaxParallel);
   if (options.cells <= 0) {
     const std::int64_t wanted = std::int64_t{options.context} * options.parallel;
-    options.cells = std::max(options.context, static_cast<std::int32_t>(std::min<std::int64_t>(wanted, kDefaultCellsMax)));
+    options.cells =
+        std::max(options.context, static_cast<std::int32_t>(std::min<std::int64_t>(wanted, kDefaultCellsMax)));
   }
   options.cells = (std::max(options.cells, options.context) + 255) / 256 * 256;  // libllama pads so; say so beforehand
   if (options.batch <= 0) options.batch = kDefaultBatch;
@@ -102,7 +103,8 @@ ContextBytes bytes_of(const llama_context* context) {
     bytes.compute += use.compute;
     if (!ggml_backend_buft_is_host(type)) {
       ggml_backend_dev_t device = ggml_backend_buft_get_device(type);
-      if (device != nullptr && ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU) bytes.device += use.total();
+      if (device != nullptr && ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU)
+        bytes.device += use.total();
     }
   }
   return bytes;

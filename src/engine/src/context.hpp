@@ -40,7 +40,7 @@ struct ContextBytes {
 };
 ContextBytes bytes_of(const llama_context* context);
 
-inline constexpr std::int32_t kEmbeddingSequences = 16;   // inputs of one embedding batch
+inline constexpr std::int32_t kEmbeddingSequences = 16;    // inputs of one embedding batch
 inline constexpr std::int32_t kEmbeddingTokensMax = 2048;  // of one batch, so also of one input
 
 }  // namespace hearth::engine

@@ -36,7 +36,8 @@ Result<> Embedder::prepare(EmbedJob& job) const {
     if (!job.truncate) {
       return fail(ErrorCode::context_too_long,
                   fmt::format("input {} has {} tokens; this model embeds at most {}; split it or set truncate", i,
-                              input.size(), limit), "input");
+                              input.size(), limit),
+                  "input");
     }
     input.resize(limit);
   }
@@ -57,7 +58,7 @@ Result<llama_context*> Embedder::context_for(const EmbedJob& job) {
 }
 
 Result<std::size_t> Embedder::run_batch(const EmbedJob& job, std::size_t first, std::vector<std::vector<float>>& out) {
-  HEARTH_TRY(llama_context* context, context_for(job));
+  HEARTH_TRY(llama_context * context, context_for(job));
   const auto limit = static_cast<std::size_t>(llama_n_batch(context));
   std::size_t last = first;
   std::size_t tokens = 0;

@@ -9,8 +9,8 @@
 
 namespace hearth::engine {
 
-/// Embeddings and rerank scores from the same weights as the generating context. Its own contexts are made on first use,
-/// one a pooling type. Model thread only.
+/// Embeddings and rerank scores from the same weights as the generating context. Its own contexts are made on first
+/// use, one a pooling type. Model thread only.
 class Embedder {
  public:
   Embedder(const Model& model, const LoadOptions& options, ggml_threadpool* threads)
@@ -18,7 +18,8 @@ class Embedder {
 
   /// Checks a job's lengths; cuts them if it may.
   Result<> prepare(EmbedJob& job) const;
-  /// Computes the inputs from `first` on, as many as fit one batch, and appends their vectors. Returns the next `first`.
+  /// Computes the inputs from `first` on, as many as fit one batch, and appends their vectors. Returns the next
+  /// `first`.
   Result<std::size_t> run_batch(const EmbedJob& job, std::size_t first, std::vector<std::vector<float>>& out);
   std::uint64_t bytes() const;
 

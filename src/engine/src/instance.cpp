@@ -34,11 +34,12 @@ Result<std::unique_ptr<Instance>> Instance::start(std::shared_ptr<Model> model, 
   ggml_threadpool_params pool = ggml_threadpool_params_default(options.threads);
   ThreadPoolPtr threads{ggml_threadpool_new(&pool)};
   if (context && threads) llama_attach_threadpool(context.get(), threads.get(), threads.get());
-  return std::make_unique<Worker>(std::move(model), options, std::move(observer), std::move(context), std::move(threads));
+  return std::make_unique<Worker>(std::move(model), options, std::move(observer), std::move(context),
+                                  std::move(threads));
 }
 
-Worker::Worker(std::shared_ptr<Model> model, LoadOptions options, std::shared_ptr<Observer> observer, ContextPtr context,
-               ThreadPoolPtr threads)
+Worker::Worker(std::shared_ptr<Model> model, LoadOptions options, std::shared_ptr<Observer> observer,
+               ContextPtr context, ThreadPoolPtr threads)
     : model_{std::move(model)},
       options_{std::move(options)},
       observer_{observer ? std::move(observer) : std::make_shared<Observer>()},
@@ -74,7 +75,11 @@ Worker::~Worker() {
   // Commands that arrived after the thread had stopped looking.
   for (Command& command : commands_) {
     if (auto* submit = std::get_if<Submit>(&command)) {
-      for (auto& choice : submit->choices) choice->answer->fail_request({.code = ErrorCode::unavailable, .message = "the model is being unloaded; try again", .param = {}, .retry_after = std::chrono::seconds{1}});
+      for (auto& choice : submit->choices)
+        choice->answer->fail_request({.code = ErrorCode::unavailable,
+                                      .message = "the model is being unloaded; try again",
+                                      .param = {},
+                                      .retry_after = std::chrono::seconds{1}});
     } else if (auto* embed = std::get_if<Embed>(&command)) {
       embed->reply->close();
     }
@@ -97,34 +102,42 @@ Result<> Worker::check(const GenerateRequest& request) const {
   if (request.prompt.empty()) return fail(ErrorCode::invalid_request, "the prompt is empty", "prompt");
   for (const TokenId token : request.prompt) {
     if (!model_->valid(token)) {
-      return fail(ErrorCode::invalid_request, fmt::format("token {} is not in the vocabulary (0 … {})", token,
-                                                          model_->facts().vocabulary_size - 1), "prompt");
+      return fail(ErrorCode::invalid_request,
+                  fmt::format("token {} is not in the vocabulary (0 … {})", token, model_->facts().vocabulary_size - 1),
+                  "prompt");
     }
   }
   const auto length = static_cast<std::int32_t>(std::min<std::size_t>(request.prompt.size(), INT32_MAX));
   const bool room_needed = request.generation.max_tokens.value_or(1) != 0;
   if (length + (room_needed ? 1 : 0) > options_.context) {
-    return fail(ErrorCode::context_too_long,
-                fmt::format("the prompt has {} tokens and this model's context is {}; shorten it, or load the model with a "
-                            "larger context", length, options_.context), "messages");
+    return fail(
+        ErrorCode::context_too_long,
+        fmt::format("the prompt has {} tokens and this model's context is {}; shorten it, or load the model with a "
+                    "larger context",
+                    length, options_.context),
+        "messages");
   }
   if (const std::int32_t limit = prompt_limit_; limit > 0 && length > limit) {
     return fail(Error{.code = ErrorCode::unavailable,
                       .message = fmt::format("memory is short: prompts over {} tokens are refused for now", limit),
-                      .param = {}, .retry_after = std::chrono::seconds{10}});
+                      .param = {},
+                      .retry_after = std::chrono::seconds{10}});
   }
   const auto places = static_cast<std::int32_t>(options_.max_queue) + options_.parallel;
   if (open_ + request.generation.n > places) {
     const double wait = seconds_per_answer_ * static_cast<double>(open_) / options_.parallel;
-    return fail(Error{.code = ErrorCode::rate_limited,
-                      .message = fmt::format("the queue of this model is full ({} requests); try again later", open_.load()),
-                      .param = {}, .retry_after = std::chrono::seconds{std::clamp(static_cast<int>(wait), 1, 60)}});
+    return fail(
+        Error{.code = ErrorCode::rate_limited,
+              .message = fmt::format("the queue of this model is full ({} requests); try again later", open_.load()),
+              .param = {},
+              .retry_after = std::chrono::seconds{std::clamp(static_cast<int>(wait), 1, 60)}});
   }
   return {};
 }
 
 Result<std::unique_ptr<Sequence>> Worker::make_sequence(const GenerateRequest& request, std::int32_t choice,
-                                                        const std::shared_ptr<RequestState>& state, std::uint32_t seed) {
+                                                        const std::shared_ptr<RequestState>& state,
+                                                        std::uint32_t seed) {
   HEARTH_TRY(auto sampler, Sampler::create(*model_, request.generation.sampling, request.grammar, seed));
   sampler->accept_prompt(request.prompt);
   Answer::Options options;
@@ -177,8 +190,10 @@ Result<std::unique_ptr<Generation>> Worker::submit(GenerateRequest request, asio
 Task<Result<std::vector<std::vector<float>>>> Worker::async_embed(EmbedJob job) {
   if (job.inputs.empty()) co_return std::vector<std::vector<float>>{};
   if (open_ >= static_cast<std::int32_t>(options_.max_queue) + options_.parallel) {
-    co_return fail(Error{.code = ErrorCode::rate_limited, .message = "the queue of this model is full; try again later",
-                         .param = {}, .retry_after = std::chrono::seconds{1}});
+    co_return fail(Error{.code = ErrorCode::rate_limited,
+                         .message = "the queue of this model is full; try again later",
+                         .param = {},
+                         .retry_after = std::chrono::seconds{1}});
   }
   auto reply = std::make_shared<async::Mailbox<EmbedResult>>(co_await asio::this_coro::executor, 1);
   struct CloseOnExit {  // a client that goes away takes its job out of the queue

@@ -59,7 +59,8 @@ ModelFacts read_facts(const llama_model* model, const llama_vocab* vocab) {
   const std::string pooling = meta(model, architecture + ".pooling_type");
   facts.can_rerank = pooling == std::to_string(LLAMA_POOLING_TYPE_RANK);
   const bool pools = !pooling.empty() && pooling != "0" && pooling != "-1" && pooling != "4294967295";  // unspecified
-  facts.causal = facts.has_decoder && !facts.has_encoder && meta(model, architecture + ".attention.causal") != "false" && !pools;
+  facts.causal =
+      facts.has_decoder && !facts.has_encoder && meta(model, architecture + ".attention.causal") != "false" && !pools;
   return facts;
 }
 
@@ -127,7 +128,8 @@ Result<std::shared_ptr<Model>> Model::load(const LoadOptions& options, const std
   for (const Adapter& adapter : options.adapters) {
     llama_adapter_lora* lora = llama_adapter_lora_init(model->model_, adapter.path.c_str());
     if (lora == nullptr) {
-      return fail(ErrorCode::corrupt_data, fmt::format("cannot load the adapter {}: {}", adapter.path.filename().string(), reason()));
+      return fail(ErrorCode::corrupt_data,
+                  fmt::format("cannot load the adapter {}: {}", adapter.path.filename().string(), reason()));
     }
     model->adapters_.emplace_back(lora, adapter.scale);
   }
@@ -140,8 +142,8 @@ Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool add_spe
   const auto length = static_cast<std::int32_t>(text.size());
   std::vector<TokenId> tokens(text.size() + 4);
   try {
-    std::int32_t n = llama_tokenize(vocab_, text.data(), length, tokens.data(), static_cast<std::int32_t>(tokens.size()),
-                                    add_special, parse_special);
+    std::int32_t n = llama_tokenize(vocab_, text.data(), length, tokens.data(),
+                                    static_cast<std::int32_t>(tokens.size()), add_special, parse_special);
     if (n < 0) {
       tokens.resize(static_cast<std::size_t>(-n));
       n = llama_tokenize(vocab_, text.data(), length, tokens.data(), -n, add_special, parse_special);
@@ -155,7 +157,8 @@ Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool add_spe
     return fail(ErrorCode::invalid_request,
                 character.empty() ? std::string{"this model's vocabulary cannot represent the text"}
                                   : fmt::format("this model's vocabulary has no token for the character \"{}\"; "
-                                                "remove it or use another model", text::to_valid_utf8(character)));
+                                                "remove it or use another model",
+                                                text::to_valid_utf8(character)));
   }
 }
 

@@ -26,7 +26,7 @@ struct Entry {
   std::shared_ptr<Loaded> loaded;
   std::string name;             // who loaded it
   std::set<std::string> names;  // who used it since: names of the same weights share one copy
-  std::uint64_t reserved = 0;  // bytes counted against the budget
+  std::uint64_t reserved = 0;   // bytes counted against the budget
   bool pinned = false;
   bool leave_when_idle = false;
   std::int32_t leases = 0;
@@ -127,11 +127,13 @@ std::shared_ptr<Loaded> PoolImpl::take(std::map<std::string, Entry>::iterator it
 
 std::optional<Error> PoolImpl::make_room(std::uint64_t needed, std::vector<std::shared_ptr<Loaded>>& leaving) {
   if (needed > options_.budget) {
-    return Error{.code = ErrorCode::insufficient_memory,
-                 .message = fmt::format("the model needs {} and the memory budget is {}; use a smaller quantization, a smaller "
-                                        "context or fewer parallel sequences (hearth estimate shows which fit)",
-                                        text::human_bytes(needed), text::human_bytes(options_.budget)),
-                 .param = "model", .retry_after = {}};
+    return Error{
+        .code = ErrorCode::insufficient_memory,
+        .message = fmt::format("the model needs {} and the memory budget is {}; use a smaller quantization, a smaller "
+                               "context or fewer parallel sequences (hearth estimate shows which fit)",
+                               text::human_bytes(needed), text::human_bytes(options_.budget)),
+        .param = "model",
+        .retry_after = {}};
   }
   std::uint64_t used = 0;
   std::uint64_t idle_bytes = 0;
@@ -144,7 +146,8 @@ std::optional<Error> PoolImpl::make_room(std::uint64_t needed, std::vector<std::
                  .message = fmt::format("the model needs {}; other models that are busy or pinned hold {} of {}",
                                         text::human_bytes(needed), text::human_bytes(used - idle_bytes),
                                         text::human_bytes(options_.budget)),
-                 .param = "model", .retry_after = std::chrono::seconds{5}};
+                 .param = "model",
+                 .retry_after = std::chrono::seconds{5}};
   }
   while (used + needed > options_.budget) {
     auto oldest = entries_.end();
@@ -186,10 +189,13 @@ PoolImpl::Decision PoolImpl::decide(const ModelSpec& spec, std::optional<std::ch
       return decision;
     }
     if (entry.leases > 0) {
-      decision.error = {.code = ErrorCode::unavailable,
-                        .message = fmt::format("the model is busy with a context of {} and you ask for {}; try again when it is "
-                                               "idle", entry.loaded->instance->context(), wanted_context(entry, spec)),
-                        .param = "num_ctx", .retry_after = std::chrono::seconds{5}};
+      decision.error = {
+          .code = ErrorCode::unavailable,
+          .message = fmt::format("the model is busy with a context of {} and you ask for {}; try again when it is "
+                                 "idle",
+                                 entry.loaded->instance->context(), wanted_context(entry, spec)),
+          .param = "num_ctx",
+          .retry_after = std::chrono::seconds{5}};
       return decision;
     }
     if (needed) decision.leaving.push_back(take(it));
@@ -244,7 +250,8 @@ Task<Result<>> PoolImpl::async_load(const ModelSpec& spec) {
     loaded->name = spec.name;
     HEARTH_TRY(loaded->model, Model::load(spec.options));
     HEARTH_TRY(loaded->chat, ChatFormat::create(loaded->model->raw(), spec.options.chat_template));
-    HEARTH_TRY(loaded->instance, Instance::start(loaded->model, spec.options, observer ? observer(spec.name) : nullptr));
+    HEARTH_TRY(loaded->instance,
+               Instance::start(loaded->model, spec.options, observer ? observer(spec.name) : nullptr));
     log::info("model loaded", {{"model", spec.name},
                                {"bytes", loaded->instance->bytes()},
                                {"context", loaded->instance->context()},
@@ -292,7 +299,8 @@ Task<bool> PoolImpl::async_unload(std::string key, std::string name) {
   {
     const std::lock_guard lock{mutex_};
     const auto it = entries_.find(key);
-    if (it == entries_.end() || it->second.state != Entry::State::ready || !it->second.names.contains(name)) co_return false;
+    if (it == entries_.end() || it->second.state != Entry::State::ready || !it->second.names.contains(name))
+      co_return false;
     it->second.names.erase(name);
     if (it->second.pinned || !it->second.names.empty()) co_return true;  // another name still wants the copy
     if (it->second.leases > 0) {

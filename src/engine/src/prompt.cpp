@@ -21,8 +21,10 @@ Result<> add(std::vector<TokenId>& tokens, const Model& model, std::string_view 
 Result<std::vector<TokenId>> infill_prompt(const Model& model, std::string_view prefix, std::string_view suffix,
                                            const std::vector<std::pair<std::string, std::string>>& files) {
   if (!model.facts().can_infill) {
-    return fail(ErrorCode::unsupported, "this model cannot fill in the middle: its vocabulary has no tokens for it; "
-                                        "use a code model, or leave the suffix out", "suffix");
+    return fail(ErrorCode::unsupported,
+                "this model cannot fill in the middle: its vocabulary has no tokens for it; "
+                "use a code model, or leave the suffix out",
+                "suffix");
   }
   const llama_vocab* vocab = model.vocab();
   std::vector<TokenId> tokens;

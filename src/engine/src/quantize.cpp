@@ -106,7 +106,9 @@ Result<> quantize(const std::filesystem::path& in, const std::filesystem::path& 
   initialize_library();
   const Known* known = find_type(type);
   if (known == nullptr) {
-    return fail(ErrorCode::invalid_request, fmt::format("unknown quantization \"{}\"; try Q4_K_M, Q8_0, or see: hearth quantize --types", type), "quantize");
+    return fail(ErrorCode::invalid_request,
+                fmt::format("unknown quantization \"{}\"; try Q4_K_M, Q8_0, or see: hearth quantize --types", type),
+                "quantize");
   }
   llama_model_quantize_params params = llama_model_quantize_default_params();
   params.ftype = known->type;
@@ -125,8 +127,9 @@ Result<> quantize(const std::filesystem::path& in, const std::filesystem::path& 
   }
   std::error_code ignored;
   std::filesystem::remove(out, ignored);
-  return fail(ErrorCode::invalid_request, fmt::format("cannot quantize {} to {}: {}", in.filename().string(), known->name,
-                                                      reason.empty() ? "the library gave no reason" : reason));
+  return fail(ErrorCode::invalid_request,
+              fmt::format("cannot quantize {} to {}: {}", in.filename().string(), known->name,
+                          reason.empty() ? "the library gave no reason" : reason));
 }
 
 }  // namespace hearth::engine

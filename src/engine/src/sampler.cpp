@@ -32,7 +32,9 @@ Result<> fill_names(common_params_sampling& params, const std::vector<std::strin
     if (common_sampler_types_from_names({name}).empty()) {
       return fail(ErrorCode::invalid_request,
                   fmt::format("unknown sampler \"{}\"; known: penalties, dry, top_n_sigma, top_k, typ_p, top_p, min_p, "
-                              "xtc, temperature, infill, adaptive_p", name), "samplers");
+                              "xtc, temperature, infill, adaptive_p",
+                              name),
+                  "samplers");
     }
   }
   return fail(ErrorCode::invalid_request, "a sampler is listed twice", "samplers");
@@ -48,8 +50,9 @@ Result<> fill_bias(common_params_sampling& params, const Model& model, const inf
     }
     for (const TokenId token : tokens) {
       if (!model.valid(token)) {
-        return fail(ErrorCode::invalid_request, fmt::format("token {} is not in the vocabulary (0 … {})", token,
-                                                            model.facts().vocabulary_size - 1), "logit_bias");
+        return fail(ErrorCode::invalid_request,
+                    fmt::format("token {} is not in the vocabulary (0 … {})", token, model.facts().vocabulary_size - 1),
+                    "logit_bias");
       }
       params.logit_bias.push_back({token, bias.bias});
     }
@@ -214,7 +217,8 @@ inference::TokenLogprob logprob_of(const Model& model, const float* logits, std:
   double sum = 0;
   for (std::int32_t i = 0; i < n; ++i) sum += std::exp(logits[i] - top);
   const float log_sum = top + static_cast<float>(std::log(sum));
-  inference::TokenLogprob result{.id = token, .bytes = model.piece(token, true), .logprob = logits[token] - log_sum, .top = {}};
+  inference::TokenLogprob result{
+      .id = token, .bytes = model.piece(token, true), .logprob = logits[token] - log_sum, .top = {}};
   if (alternatives <= 0) return result;
   std::vector<TokenId> ids(static_cast<std::size_t>(n));
   std::iota(ids.begin(), ids.end(), 0);

@@ -18,7 +18,8 @@ namespace hearth::engine {
 
 /// Chooses the tokens of one sequence: libllama's sampler chain in llama-server's order, behind the grammar if there is
 /// one. Greedy requests without penalties or grammar take the argmax straight from the logits: same token, no sort.
-/// create(): any thread. The rest: model thread. Not shared between sequences (it has the random state and the history).
+/// create(): any thread. The rest: model thread. Not shared between sequences (it has the random state and the
+/// history).
 class Sampler {
  public:
   static Result<std::unique_ptr<Sampler>> create(const Model& model, const inference::Sampling& sampling,
@@ -37,7 +38,7 @@ class Sampler {
     void operator()(common_sampler* sampler) const;
   };
   std::unique_ptr<common_sampler, Free> sampler_;  // null: greedy fast path
-  std::vector<TokenId> banned_;  // of the fast path
+  std::vector<TokenId> banned_;                    // of the fast path
   std::int32_t vocabulary_size_ = 0;
   std::int32_t history_ = 0;  // prompt tokens worth remembering
 };

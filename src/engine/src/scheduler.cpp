@@ -11,8 +11,8 @@ namespace {
 std::int32_t common_prefix(const std::vector<inference::TokenId>& a, const std::vector<inference::TokenId>& b,
                            std::int32_t limit) {
   const auto n = std::min({a.size(), b.size(), static_cast<std::size_t>(limit)});
-  return static_cast<std::int32_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-                                   a.begin());
+  return static_cast<std::int32_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first - a.begin());
 }
 
 }  // namespace
@@ -99,7 +99,8 @@ void Scheduler::start(Sequence& sequence, const Match& match) {
   if (sequence.size() == sequence.prompt) sequence.reused = match.length;
   // A prefix wholly contained in a running conversation serves nobody else better than that one does.
   cached_.remove_if([&](const Cached& entry) {
-    if (!match.cached || entry.id != match.id || static_cast<std::int32_t>(entry.tokens.size()) > match.length) return false;
+    if (!match.cached || entry.id != match.id || static_cast<std::int32_t>(entry.tokens.size()) > match.length)
+      return false;
     ledger_.release(entry.id);
     kv_.remove(entry.id);
     free_ids_.push_back(entry.id);

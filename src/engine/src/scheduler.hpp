@@ -80,7 +80,7 @@ class Scheduler {
     std::uint64_t used;  // tick of the last use
   };
   struct Match {
-    std::int32_t id = -1;     // sequence id to share from now
+    std::int32_t id = -1;  // sequence id to share from now
     std::int32_t length = 0;
     bool cached = false;
     const Sequence* donor = nullptr;  // running sequence that will have more

@@ -23,11 +23,11 @@ struct Sequence {
 
   std::string principal;
   std::int32_t priority = 0;
-  std::string salt;            // prefixes are shared between equal salts only
-  bool share = true;           // may take and leave prefixes
-  bool all_outputs = false;    // wants logits of every prompt token
-  std::uint64_t arrival = 0;   // set by the scheduler; larger is younger
-  std::int32_t skipped = 0;    // steps without a slice
+  std::string salt;           // prefixes are shared between equal salts only
+  bool share = true;          // may take and leave prefixes
+  bool all_outputs = false;   // wants logits of every prompt token
+  std::uint64_t arrival = 0;  // set by the scheduler; larger is younger
+  std::int32_t skipped = 0;   // steps without a slice
 
   const Sequence* donor = nullptr;  // waits until this running sequence has computed `donor_goal` tokens
   std::int32_t donor_goal = 0;

@@ -10,10 +10,10 @@ namespace hearth::engine {
 
 /// One admitted sequence as the planner sees it.
 struct StepWork {
-  std::int32_t remaining = 0;   // tokens known but not computed yet; 1 for a sequence that generates
-  bool generating = false;      // its next token goes to a client who is watching
-  std::int32_t skipped = 0;     // steps since it last got a slice
-  std::int32_t slice_max = 0;   // 0: no limit of its own
+  std::int32_t remaining = 0;  // tokens known but not computed yet; 1 for a sequence that generates
+  bool generating = false;     // its next token goes to a client who is watching
+  std::int32_t skipped = 0;    // steps since it last got a slice
+  std::int32_t slice_max = 0;  // 0: no limit of its own
 };
 
 struct StepSlice {

@@ -27,7 +27,10 @@ void Worker::run() {
     run_embedding();
     publish();
   }
-  fail_everything({.code = ErrorCode::unavailable, .message = "the model is being unloaded; try again", .param = {}, .retry_after = std::chrono::seconds{1}});
+  fail_everything({.code = ErrorCode::unavailable,
+                   .message = "the model is being unloaded; try again",
+                   .param = {},
+                   .retry_after = std::chrono::seconds{1}});
 }
 
 bool Worker::take_commands() {
@@ -57,10 +60,14 @@ void Worker::drop_ended() {
   for (const auto& sequence : ended) {
     Answer& answer = *sequence->answer;
     if (answer.cancelled()) {
-      observer_->ended(Observer::Outcome::cancelled, {.prompt_tokens = sequence->prompt, .cached_tokens = sequence->reused,
+      observer_->ended(Observer::Outcome::cancelled, {.prompt_tokens = sequence->prompt,
+                                                      .cached_tokens = sequence->reused,
                                                       .completion_tokens = answer.generated()});
     } else {
-      answer.fail_request({.code = ErrorCode::deadline_exceeded, .message = "the deadline passed before the answer was complete", .param = {}, .retry_after = {}});
+      answer.fail_request({.code = ErrorCode::deadline_exceeded,
+                           .message = "the deadline passed before the answer was complete",
+                           .param = {},
+                           .retry_after = {}});
     }
     --open_;
   }
@@ -114,7 +121,10 @@ bool Worker::decode(const std::vector<Scheduler::Slice>& slices) {
     if (scheduler_.preempt_one()) return false;
   }
   log::error("decode failed", {{"code", rc}, {"reason", reason}, {"tokens", batch_.n_tokens}});
-  fail_everything({.code = ErrorCode::internal, .message = fmt::format("the engine failed to compute (code {})", rc), .param = {}, .retry_after = {}});
+  fail_everything({.code = ErrorCode::internal,
+                   .message = fmt::format("the engine failed to compute (code {})", rc),
+                   .param = {},
+                   .retry_after = {}});
   llama_memory_clear(llama_get_memory(context_.get()), true);
   return false;
 }
@@ -225,8 +235,10 @@ void Worker::publish() {
   status.queued = static_cast<std::int32_t>(scheduler_.waiting());
   status.preemptions = scheduler_.preemptions();
   for (const auto& s : scheduler_.running()) {
-    status.running.push_back({.prompt_tokens = s->prompt, .done_tokens = std::min(s->done, s->prompt),
-                              .reused_tokens = s->reused, .generated_tokens = s->answer->generated()});
+    status.running.push_back({.prompt_tokens = s->prompt,
+                              .done_tokens = std::min(s->done, s->prompt),
+                              .reused_tokens = s->reused,
+                              .generated_tokens = s->answer->generated()});
   }
   if (status.preemptions != preemptions_seen_) observer_->preempted(status.preemptions - preemptions_seen_);
   preemptions_seen_ = status.preemptions;

@@ -83,7 +83,7 @@ class Worker final : public Instance, private KvCache {
 
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> device_bytes_{0};
-  std::atomic<std::int32_t> open_{0};    // choices and embeddings submitted and not ended
+  std::atomic<std::int32_t> open_{0};  // choices and embeddings submitted and not ended
   std::atomic<std::int32_t> prompt_limit_{0};
   std::atomic<double> seconds_per_answer_{1};
 

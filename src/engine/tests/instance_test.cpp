@@ -194,9 +194,11 @@ TEST_F(Stories, LogprobsAreNormalisedAndSorted) {
 TEST_F(Stories, PromptLogprobsCoverEveryToken) {
   load({.context = 512, .parallel = 2, .batch = 16});
   if (IsSkipped()) return;
-  GenerateRequest r = request("Once upon a time there was a little girl named Lily. She liked to play with her dog in the big park "
-                              "near the house and the dog was very happy to see her play every day. One day the dog saw a big "
-                              "cat and the cat saw the dog and they ran and ran and ran until the sun was down.", 0);
+  GenerateRequest r = request(
+      "Once upon a time there was a little girl named Lily. She liked to play with her dog in the big park "
+      "near the house and the dog was very happy to see her play every day. One day the dog saw a big "
+      "cat and the cat saw the dog and they ran and ran and ran until the sun was down.",
+      0);
   const std::size_t n = r.prompt.size();
   ASSERT_GT(n, 40U) << "longer than one step's rows";
   r.prompt_logprobs = true;
@@ -306,7 +308,8 @@ TEST_F(Stories, EmbedsBesideGeneratingFromTheSameWeights) {
   Result<std::vector<std::vector<float>>> vectors;
   asio::co_spawn(io, embed(*instance, std::move(job), vectors), asio::detached);
   std::vector<Outcome> story;
-  asio::co_spawn(io, collect(std::move(*instance->submit(request("Once", 20), io.get_executor())), story), asio::detached);
+  asio::co_spawn(io, collect(std::move(*instance->submit(request("Once", 20), io.get_executor())), story),
+                 asio::detached);
   io.run();
   ASSERT_TRUE(vectors) << vectors.error().message;
   ASSERT_EQ(vectors->size(), 21U);

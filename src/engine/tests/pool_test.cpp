@@ -33,7 +33,8 @@ class PoolTest : public ::testing::Test {
   std::uint64_t one() { return estimate(spec("x").options).value().total(); }
   void make(std::uint64_t budget) { pool = Pool::create({.budget = budget}, blocking); }
 
-  static Task<> acquire_into(Pool& pool, ModelSpec s, std::optional<std::chrono::seconds> keep, std::optional<Result<Lease>>& out) {
+  static Task<> acquire_into(Pool& pool, ModelSpec s, std::optional<std::chrono::seconds> keep,
+                             std::optional<Result<Lease>>& out) {
     out = co_await pool.async_acquire(std::move(s), keep);
   }
   Result<Lease> acquire(ModelSpec s, std::optional<std::chrono::seconds> keep = {}) {

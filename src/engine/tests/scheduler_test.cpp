@@ -54,7 +54,8 @@ struct Rig {
   }
 };
 
-constexpr Scheduler::Limits kLimits{.cells = 1000, .parallel = 4, .sequence_ids = 16, .share_prefixes = true, .outputs = 8};
+constexpr Scheduler::Limits kLimits{
+    .cells = 1000, .parallel = 4, .sequence_ids = 16, .share_prefixes = true, .outputs = 8};
 
 TEST(Scheduler, AColdSharedPrefixIsComputedOnce) {
   Rig rig{kLimits};
@@ -144,12 +145,15 @@ TEST(Scheduler, AStepThatDidNotHappenIsTakenBack) {
 TEST(Scheduler, RandomTrafficEndsWithEveryCellFreeAgain) {
   Rig rig{{.cells = 512, .parallel = 6, .sequence_ids = 12, .share_prefixes = true, .outputs = 32}};
   std::uint32_t state = 1;
-  const auto random = [&](std::uint32_t n) { return (state = state * 1664525 + 1013904223) >> 8 & 0xFFFFFF ? (state >> 8) % n : 0; };
+  const auto random = [&](std::uint32_t n) {
+    return (state = state * 1664525 + 1013904223) >> 8 & 0xFFFFFF ? (state >> 8) % n : 0;
+  };
   int open = 0;
   int ended = 0;
   for (int step = 0; step < 5000; ++step) {
     if (step < 4000 && random(3) == 0 && open < 40) {
-      rig.scheduler.enqueue(prompt(static_cast<int>(random(4)) * 1000, 1 + static_cast<int>(random(300)), "p" + std::to_string(random(3))));
+      rig.scheduler.enqueue(prompt(static_cast<int>(random(4)) * 1000, 1 + static_cast<int>(random(300)),
+                                   "p" + std::to_string(random(3))));
       ++open;
     }
     rig.step(48, static_cast<int>(random(50)));
@@ -168,7 +172,8 @@ TEST(Scheduler, RandomTrafficEndsWithEveryCellFreeAgain) {
       open -= static_cast<int>(removed.size());
     }
   }
-  EXPECT_TRUE(rig.scheduler.idle()) << rig.scheduler.running().size() << " running, " << rig.scheduler.waiting() << " waiting";
+  EXPECT_TRUE(rig.scheduler.idle()) << rig.scheduler.running().size() << " running, " << rig.scheduler.waiting()
+                                    << " waiting";
   EXPECT_GT(ended, 300);
   rig.scheduler.drop_cached();
   EXPECT_EQ(rig.scheduler.cells_used(), 0);

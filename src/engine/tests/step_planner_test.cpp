@@ -9,8 +9,8 @@ namespace hearth::engine {
 namespace {
 
 TEST(PlanStep, EveryStreamGetsItsTokenBeforeAnyPrompt) {
-  const std::vector<StepWork> work{{.remaining = 4000}, {.remaining = 1, .generating = true},
-                                   {.remaining = 1, .generating = true}};
+  const std::vector<StepWork> work{
+      {.remaining = 4000}, {.remaining = 1, .generating = true}, {.remaining = 1, .generating = true}};
   const auto slices = plan_step(work, 64);
   EXPECT_EQ(slices, (std::vector<StepSlice>{{1, 1}, {2, 1}, {0, 62}}));
 }

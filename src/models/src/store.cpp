@@ -150,7 +150,8 @@ class FolderStore final : public Store {
     const auto& named = context_.options.named;
     const auto given = std::ranges::find(named, text, &std::pair<std::string, std::string>::first);
     if (given != named.end()) {
-      HEARTH_TRY(Model model, is_path(given->second) ? view_file(context_, expand_path(given->second)) : find_name(given->second));
+      HEARTH_TRY(Model model,
+                 is_path(given->second) ? view_file(context_, expand_path(given->second)) : find_name(given->second));
       model.name = given->first;
       return model;
     }
@@ -161,8 +162,10 @@ class FolderStore final : public Store {
 
   Result<> check_path(const std::string& text) const {
     if (context_.options.paths || !is_path(text)) return {};
-    return fail(ErrorCode::forbidden, "this server takes no file paths as model names; name a model (hearth list), or name "
-                                      "the file in the configuration", "model");
+    return fail(ErrorCode::forbidden,
+                "this server takes no file paths as model names; name a model (hearth list), or name "
+                "the file in the configuration",
+                "model");
   }
 
   Result<Model> find_name(const std::string& text) {

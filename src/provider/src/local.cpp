@@ -24,7 +24,8 @@ struct Held {
 
 class LocalEngine final : public Local {
  public:
-  LocalEngine(models::Store& store, engine::Pool& pool, async::BlockingPool& blocking, std::vector<ConfiguredModel> configured)
+  LocalEngine(models::Store& store, engine::Pool& pool, async::BlockingPool& blocking,
+              std::vector<ConfiguredModel> configured)
       : store_{store}, pool_{pool}, blocking_{blocking}, configured_{std::move(configured)} {}
 
   Task<Result<EventStreamPtr>> async_chat(RequestContext context, inference::ChatRequest request) override;
@@ -59,7 +60,8 @@ std::string without_prefix(std::string name) {
   return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
 }
 
-engine::ModelSpec make_spec(const models::Model& model, const models::RuntimeOptions& runtime, engine::LoadOptions options) {
+engine::ModelSpec make_spec(const models::Model& model, const models::RuntimeOptions& runtime,
+                            engine::LoadOptions options) {
   engine::ModelSpec spec;
   spec.name = model.name;
   spec.key = model.weights_digest.empty() ? model.weights.front().string() : model.weights_digest;
@@ -129,8 +131,8 @@ Task<Result<EventStreamPtr>> LocalEngine::async_complete(RequestContext context,
   prepared.deadline = context.deadline;
   const auto executor = co_await asio::this_coro::executor;
   HEARTH_CO_TRY(auto generation, held.lease->instance->submit(std::move(prepared), executor));
-  co_return std::make_unique<LocalStream>(std::move(held.lease), std::move(generation), nullptr, std::vector<std::string>{},
-                                          held.load);
+  co_return std::make_unique<LocalStream>(std::move(held.lease), std::move(generation), nullptr,
+                                          std::vector<std::string>{}, held.load);
 }
 
 void normalize(std::vector<float>& vector) {
@@ -139,7 +141,8 @@ void normalize(std::vector<float>& vector) {
   for (float& x : vector) x = static_cast<float>(x / length);
 }
 
-Task<Result<inference::Embeddings>> LocalEngine::async_embed(RequestContext context, inference::EmbeddingRequest request) {
+Task<Result<inference::Embeddings>> LocalEngine::async_embed(RequestContext context,
+                                                             inference::EmbeddingRequest request) {
   HEARTH_CO_TRY(Held held, co_await async_hold(context, request.model));
   auto work = [&held, &request] { return prepare_embedding(*held.lease, request); };
   HEARTH_CO_TRY(engine::EmbedJob job, co_await blocking_.async_run(std::move(work)));
@@ -164,8 +167,8 @@ Task<Result<inference::Ranking>> LocalEngine::async_rerank(RequestContext contex
   co_return result;
 }
 
-Task<Result<std::vector<Piece>>> LocalEngine::async_tokenize(RequestContext context, std::string model, std::string text,
-                                                             bool add_special, bool parse_special) {
+Task<Result<std::vector<Piece>>> LocalEngine::async_tokenize(RequestContext context, std::string model,
+                                                             std::string text, bool add_special, bool parse_special) {
   HEARTH_CO_TRY(const Held held, co_await async_hold(std::move(context), std::move(model)));
   auto work = [&]() -> Result<std::vector<Piece>> {
     HEARTH_TRY(const auto tokens, held.lease->model->tokenize(text, add_special, parse_special));
@@ -189,7 +192,9 @@ Task<Result<std::string>> LocalEngine::async_detokenize(RequestContext context, 
 
 Task<Result<std::string>> LocalEngine::async_apply_template(RequestContext context, inference::ChatRequest request) {
   HEARTH_CO_TRY(const Held held, co_await async_hold(std::move(context), request.model));
-  auto work = [&held, &request] { return render(*held.lease, with_model_defaults(std::move(request), *held.resolved)); };
+  auto work = [&held, &request] {
+    return render(*held.lease, with_model_defaults(std::move(request), *held.resolved));
+  };
   HEARTH_CO_TRY(engine::RenderedChat chat, co_await blocking_.async_run(std::move(work)));
   co_return std::move(chat.prompt);
 }
@@ -213,7 +218,8 @@ Task<Result<ModelInfo>> LocalEngine::async_info(RequestContext context, std::str
   info.vocabulary_type = facts.vocabulary_type;
   info.parameters = facts.parameters;
   info.weight_bytes = facts.weight_bytes;
-  info.chat_template = held.resolved->template_override.empty() ? facts.chat_template : held.resolved->template_override;
+  info.chat_template =
+      held.resolved->template_override.empty() ? facts.chat_template : held.resolved->template_override;
   info.bos_token = facts.bos_token;
   info.eos_token = facts.eos_token;
   info.can_chat = facts.causal;
@@ -233,7 +239,8 @@ Task<Result<>> LocalEngine::async_load(RequestContext context, std::string model
 Task<Result<>> LocalEngine::async_unload(std::string model) {
   HEARTH_CO_TRY(const auto resolved, co_await async_resolve(model));
   if (resolved->spec.pinned) {
-    co_return fail(ErrorCode::conflict, fmt::format("model '{}' is pinned by the configuration; take it out there", model), "model");
+    co_return fail(ErrorCode::conflict,
+                   fmt::format("model '{}' is pinned by the configuration; take it out there", model), "model");
   }
   if (co_await pool_.async_unload(resolved->spec.key, resolved->spec.name)) co_return Result<>{};
   co_return fail(ErrorCode::not_found, fmt::format("model '{}' is not loaded", model), "model");
@@ -285,8 +292,8 @@ Result<std::string> LocalEngine::default_model() const {
   if (configured_.size() == 1) return configured_.front().name;
   const auto loaded = pool_.list();
   if (configured_.empty() && loaded.size() == 1) return loaded.front().name;
-  return fail(ErrorCode::invalid_request, "name a model: the request has no \"model\" and there is not exactly one to choose",
-              "model");
+  return fail(ErrorCode::invalid_request,
+              "name a model: the request has no \"model\" and there is not exactly one to choose", "model");
 }
 
 }  // namespace

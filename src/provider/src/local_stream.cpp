@@ -34,7 +34,9 @@ Task<std::optional<Event>> LocalStream::async_next() {
   co_return next;
 }
 
-engine::ChatReader& LocalStream::reader(std::int32_t choice) { return readers_.try_emplace(choice, *chat_).first->second; }
+engine::ChatReader& LocalStream::reader(std::int32_t choice) {
+  return readers_.try_emplace(choice, *chat_).first->second;
+}
 
 void LocalStream::read_text(std::int32_t choice, inference::TextDelta delta) {
   const std::size_t before = ready_.size();
@@ -48,7 +50,8 @@ void LocalStream::read_text(std::int32_t choice, inference::TextDelta delta) {
       return;
     }
   }
-  ready_.push_back({choice, inference::TextDelta{.text = {}, .logprobs = std::move(delta.logprobs), .tokens = std::move(delta.tokens)}});
+  ready_.push_back({choice, inference::TextDelta{
+                                .text = {}, .logprobs = std::move(delta.logprobs), .tokens = std::move(delta.tokens)}});
 }
 
 void LocalStream::read_end(std::int32_t choice, inference::Finished finished) {

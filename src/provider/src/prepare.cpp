@@ -24,11 +24,12 @@ Result<std::string> grammar_for(const engine::Model& model, const Constraint& co
 
 Result<> check(const inference::Generation& generation) {
   if (generation.n < 1 || generation.n > inference::kMaxChoices) {
-    return fail(ErrorCode::invalid_request, fmt::format("n is {}; allowed: 1 to {}", generation.n, inference::kMaxChoices), "n");
+    return fail(ErrorCode::invalid_request,
+                fmt::format("n is {}; allowed: 1 to {}", generation.n, inference::kMaxChoices), "n");
   }
   if (generation.max_tokens && *generation.max_tokens < 0) {
-    return fail(ErrorCode::invalid_request, fmt::format("max_tokens is {}; give 0 or more, or leave it out", *generation.max_tokens),
-                "max_tokens");
+    return fail(ErrorCode::invalid_request,
+                fmt::format("max_tokens is {}; give 0 or more, or leave it out", *generation.max_tokens), "max_tokens");
   }
   if (generation.stop.size() > inference::kMaxStops) {
     return fail(ErrorCode::invalid_request, fmt::format("at most {} stop strings", inference::kMaxStops), "stop");
@@ -58,7 +59,8 @@ inference::ChatRequest with_model_defaults(inference::ChatRequest request, const
   for (const models::SeedMessage& seed : resolved.model.messages) {
     seeds.push_back({.role = seed.role, .content = {inference::TextPart{seed.content}}});
   }
-  request.messages.insert(request.messages.begin(), std::make_move_iterator(seeds.begin()), std::make_move_iterator(seeds.end()));
+  request.messages.insert(request.messages.begin(), std::make_move_iterator(seeds.begin()),
+                          std::make_move_iterator(seeds.end()));
   return request;
 }
 
@@ -73,7 +75,8 @@ Result<engine::RenderedChat> render(const engine::Loaded& loaded, const inferenc
   return loaded.chat->render(request, options);
 }
 
-Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& resolved, inference::ChatRequest request) {
+Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& resolved,
+                                  inference::ChatRequest request) {
   HEARTH_CHECKED(check(request.generation));
   request = with_model_defaults(std::move(request), resolved);
   HEARTH_TRY(engine::RenderedChat chat, render(loaded, request));
@@ -95,7 +98,8 @@ Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& 
     out.grammar.thinking_budget = request.reasoning.budget_tokens;
   }
   prepared.degraded = chat.degraded;
-  if (loaded.chat->is_fallback() && request.template_override.empty()) prepared.degraded.emplace_back("no chat template");
+  if (loaded.chat->is_fallback() && request.template_override.empty())
+    prepared.degraded.emplace_back("no chat template");
   prepared.chat = std::make_shared<const engine::RenderedChat>(std::move(chat));
   return prepared;
 }
@@ -107,7 +111,8 @@ Result<engine::GenerateRequest> prepare_completion(const engine::Loaded& loaded,
   const auto* text = std::get_if<std::string>(&request.prompt);
   if (request.suffix || !request.infill_files.empty()) {
     if (text == nullptr) return fail(ErrorCode::invalid_request, "a suffix needs the prompt as text", "suffix");
-    HEARTH_TRY(out.prompt, engine::infill_prompt(*loaded.model, *text, request.suffix.value_or(""), request.infill_files));
+    HEARTH_TRY(out.prompt,
+               engine::infill_prompt(*loaded.model, *text, request.suffix.value_or(""), request.infill_files));
   } else if (text != nullptr) {
     HEARTH_TRY(out.prompt, loaded.model->tokenize(*text, request.add_special, request.parse_special));
   } else {
@@ -123,7 +128,8 @@ Result<engine::EmbedJob> prepare_embedding(const engine::Loaded& loaded, const i
   engine::EmbedJob job{.inputs = {}, .pooling = request.pooling, .rank = false, .truncate = request.truncate};
   const std::int32_t size = loaded.model->facts().embedding_size;
   if (request.dimensions && (*request.dimensions < 1 || *request.dimensions > size)) {
-    return fail(ErrorCode::invalid_request, fmt::format("dimensions is {}; this model's embeddings have {}", *request.dimensions, size),
+    return fail(ErrorCode::invalid_request,
+                fmt::format("dimensions is {}; this model's embeddings have {}", *request.dimensions, size),
                 "dimensions");
   }
   for (const auto& input : request.inputs) {

@@ -33,7 +33,8 @@ struct PreparedChat {
 inference::ChatRequest with_model_defaults(inference::ChatRequest request, const Resolved& resolved);
 
 Result<engine::RenderedChat> render(const engine::Loaded& loaded, const inference::ChatRequest& request);
-Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& resolved, inference::ChatRequest request);
+Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& resolved,
+                                  inference::ChatRequest request);
 Result<engine::GenerateRequest> prepare_completion(const engine::Loaded& loaded, const Resolved& resolved,
                                                    inference::CompletionRequest request);
 Result<engine::EmbedJob> prepare_embedding(const engine::Loaded& loaded, const inference::EmbeddingRequest& request);

@@ -39,7 +39,7 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 /// What an ErrorCode means to each layer that has to act on it.
 struct ErrorTraits {
   ErrorCode code;
-  std::string_view name;         // snake_case, stable: metrics, logs and JSON use it
+  std::string_view name;  // snake_case, stable: metrics, logs and JSON use it
   int http_status;
   std::string_view openai_type;  // "invalid_request_error", …
   std::string_view anthropic_type;

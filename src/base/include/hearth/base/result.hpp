@@ -21,16 +21,14 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorCode code, std::string message, std::string param = {}) {
   return std::unexpected<Error>{Error{code, std::move(message), std::move(param), {}}};
 }
-[[nodiscard]] inline std::unexpected<Error> fail(Error error) {
-  return std::unexpected<Error>{std::move(error)};
-}
+[[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>{std::move(error)}; }
 
 }  // namespace hearth
 
 #define HEARTH_CONCAT_(a, b) a##b
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_(a, b)
-#define HEARTH_TRY_(tmp, ret, decl, expr)           \
-  auto tmp = (expr);                                \
+#define HEARTH_TRY_(tmp, ret, decl, expr)               \
+  auto tmp = (expr);                                    \
   if (!tmp) ret ::hearth::fail(std::move(tmp).error()); \
   decl = *std::move(tmp)
 #define HEARTH_CHECKED_(tmp, ret, expr) \

@@ -36,8 +36,8 @@ struct QuantizeType {
 };
 const std::vector<QuantizeType>& quantize_types();
 
-/// Writes `in` as `type` to `out` (removed again on failure). `on_bytes` gets the bytes written so far about five times a
-/// second on another thread. Blocks for as long as it takes; uses every core.
+/// Writes `in` as `type` to `out` (removed again on failure). `on_bytes` gets the bytes written so far about five times
+/// a second on another thread. Blocks for as long as it takes; uses every core.
 Result<> quantize(const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type,
                   const std::function<void(std::uint64_t written)>& on_bytes = {});
 

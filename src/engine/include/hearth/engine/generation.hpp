@@ -17,10 +17,10 @@ namespace hearth::engine {
 
 /// The grammar of one answer, already in GBNF.
 struct GrammarSpec {
-  std::string gbnf;  // empty: none
+  std::string gbnf;           // empty: none
   std::string root = "root";  // its start symbol
   bool lazy = false;
-  bool prefilled = false;         // the grammar also covers `generation_prompt`, which stands in the prompt already
+  bool prefilled = false;  // the grammar also covers `generation_prompt`, which stands in the prompt already
   std::string generation_prompt;
   std::vector<GrammarTrigger> triggers;
   std::vector<std::string> preserved_tokens;  // control tokens whose text the caller wants to see
@@ -31,10 +31,10 @@ struct GrammarSpec {
 
 /// A prompt ready for the model thread: tokens, merged sampling, nothing left that can be wrong in the request.
 struct GenerateRequest {
-  std::vector<TokenId> prompt;         // at least one token
-  inference::Generation generation;    // `sampling` merged with the model's defaults; `stop` complete
+  std::vector<TokenId> prompt;       // at least one token
+  inference::Generation generation;  // `sampling` merged with the model's defaults; `stop` complete
   GrammarSpec grammar;
-  bool special_pieces = false;         // show control tokens in the text (raw completions that ask for it)
+  bool special_pieces = false;  // show control tokens in the text (raw completions that ask for it)
   bool prompt_logprobs = false;
   std::string principal;
   Deadline deadline;

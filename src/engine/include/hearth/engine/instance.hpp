@@ -46,7 +46,8 @@ struct InstanceStatus {
 /// joins the thread.
 class Instance {
  public:
-  /// Creates the contexts (KV cache and compute buffers) and starts the thread. insufficient_memory if they cannot be had.
+  /// Creates the contexts (KV cache and compute buffers) and starts the thread. insufficient_memory if they cannot be
+  /// had.
   static Result<std::unique_ptr<Instance>> start(std::shared_ptr<Model> model, const LoadOptions& options,
                                                  std::shared_ptr<Observer> observer);
   virtual ~Instance() = default;

@@ -34,12 +34,12 @@ struct ModelFacts {
   std::string chat_template;  // Jinja, of the GGUF; empty: none
   std::string bos_token;
   std::string eos_token;
-  bool recurrent = false;     // has recurrent state: prefixes cannot be shared
+  bool recurrent = false;  // has recurrent state: prefixes cannot be shared
   bool has_encoder = false;
   bool has_decoder = true;
-  bool can_infill = false;    // has fill-in-the-middle tokens
-  bool can_rerank = false;    // pooling type rank
-  bool causal = true;         // generates text
+  bool can_infill = false;  // has fill-in-the-middle tokens
+  bool can_rerank = false;  // pooling type rank
+  bool causal = true;       // generates text
 };
 
 /// Weights and vocabulary. Immutable and shared: contexts of several roles use one copy. Any thread.
@@ -47,7 +47,8 @@ class Model {
  public:
   /// Loads (by mmap unless told otherwise). `progress` gets 0..1 on the calling thread and may return false to give up
   /// (cancelled). Errors: not_found, corrupt_data, insufficient_memory, unsupported; each with libllama's own reason.
-  static Result<std::shared_ptr<Model>> load(const LoadOptions& options, const std::function<bool(float)>& progress = {});
+  static Result<std::shared_ptr<Model>> load(const LoadOptions& options,
+                                             const std::function<bool(float)>& progress = {});
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;

@@ -25,9 +25,9 @@ struct LoadOptions {
 
   std::int32_t context = 0;   // longest sequence; 0: min(trained, kDefaultContext)
   std::int32_t parallel = 0;  // sequences that run at once; 0: kDefaultParallel
-  std::int32_t cells = 0;     // KV cells shared by all; 0: context * parallel, at most kDefaultCellsMax, at least context
-  std::int32_t batch = 0;     // tokens a step at most; 0: kDefaultBatch
-  std::int32_t threads = 0;   // 0: the number of physical cores this process may use
+  std::int32_t cells = 0;  // KV cells shared by all; 0: context * parallel, at most kDefaultCellsMax, at least context
+  std::int32_t batch = 0;  // tokens a step at most; 0: kDefaultBatch
+  std::int32_t threads = 0;      // 0: the number of physical cores this process may use
   std::int32_t gpu_layers = -1;  // -1: all that a GPU build has
   std::int32_t main_gpu = 0;
   std::vector<float> tensor_split;
@@ -36,7 +36,7 @@ struct LoadOptions {
   FlashAttention flash_attention = FlashAttention::automatic;
   std::string kv_type_k = "f16";  // f32 f16 bf16 q8_0 q4_0 q4_1 iq4_nl q5_0 q5_1
   std::string kv_type_v = "f16";
-  std::size_t max_queue = 256;    // requests waiting beside the running ones; more are 429
+  std::size_t max_queue = 256;                 // requests waiting beside the running ones; more are 429
   std::chrono::milliseconds step_target{100};  // a step with running streams should not take longer
 };
 

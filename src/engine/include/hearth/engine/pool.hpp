@@ -94,8 +94,8 @@ class Pool {
   virtual Task<Result<Lease>> async_acquire(ModelSpec spec, std::optional<std::chrono::seconds> keep_alive) = 0;
   /// A lease if the key is loaded already.
   virtual std::optional<Lease> find(const std::string& key) = 0;
-  /// `name` does without the model: it is unloaded when its last lease ends, unless it is pinned or loaded under another
-  /// name too. False if it is not loaded under this name.
+  /// `name` does without the model: it is unloaded when its last lease ends, unless it is pinned or loaded under
+  /// another name too. False if it is not loaded under this name.
   virtual Task<bool> async_unload(std::string key, std::string name) = 0;
   /// Unloads what has expired and follows the memory pressure. Call once a second.
   virtual Task<> async_tick(Clock::time_point now, Pressure pressure) = 0;

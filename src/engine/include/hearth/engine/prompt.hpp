@@ -18,8 +18,8 @@ namespace hearth::engine {
 Result<std::vector<TokenId>> infill_prompt(const Model& model, std::string_view prefix, std::string_view suffix,
                                            const std::vector<std::pair<std::string, std::string>>& files);
 
-/// The pair that a reranker scores: [bos] query [eos] [sep] document [eos], each special token only if the vocabulary has
-/// and wants it.
+/// The pair that a reranker scores: [bos] query [eos] [sep] document [eos], each special token only if the vocabulary
+/// has and wants it.
 Result<std::vector<TokenId>> rerank_prompt(const Model& model, std::string_view query, std::string_view document);
 
 }  // namespace hearth::engine

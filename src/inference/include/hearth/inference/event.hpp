@@ -38,8 +38,8 @@ struct Timings {
   std::chrono::nanoseconds generation{};
 };
 
-/// The prompt has been accepted and computed. First event of every choice; prompt_logprobs only if asked for, one a token
-/// (the first, which nothing predicts, is 0).
+/// The prompt has been accepted and computed. First event of every choice; prompt_logprobs only if asked for, one a
+/// token (the first, which nothing predicts, is 0).
 struct PromptDone {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;
@@ -73,7 +73,7 @@ enum class FinishReason : std::uint8_t {
 struct Finished {
   FinishReason reason = FinishReason::stop;
   std::string stop_sequence;
-  Usage usage;      // of this choice
+  Usage usage;  // of this choice
   Timings timings;
   double mean_logprob = 0;  // over the generated tokens: the engine's own confidence, exp() of it in (0, 1]
 };

@@ -24,11 +24,11 @@ struct Generation {
   std::vector<std::string> stop;           // at most kMaxStops, matched across token borders, not returned
   Sampling sampling;
   Constraint constraint;
-  std::int32_t n = 1;                      // independent answers to one prompt: 1 … kMaxChoices
-  std::optional<std::int32_t> logprobs;    // report the chosen token's and this many alternatives' (0 … 20)
-  bool cache_prompt = true;                // may reuse and leave cached prefixes
-  std::string cache_salt;                  // prefixes are shared only between equal salts
-  std::int32_t priority = 0;               // higher first
+  std::int32_t n = 1;                    // independent answers to one prompt: 1 … kMaxChoices
+  std::optional<std::int32_t> logprobs;  // report the chosen token's and this many alternatives' (0 … 20)
+  bool cache_prompt = true;              // may reuse and leave cached prefixes
+  std::string cache_salt;                // prefixes are shared only between equal salts
+  std::int32_t priority = 0;             // higher first
   std::optional<std::chrono::milliseconds> time_limit;  // of generation after the prompt; then finish `length`
 };
 inline constexpr std::size_t kMaxStops = 64;
@@ -76,7 +76,7 @@ struct ToolChoice {
 struct Reasoning {
   std::optional<bool> enabled;
   std::optional<std::int32_t> budget_tokens;
-  std::string effort;  // "low" | "medium" | "high", for templates that know it
+  std::string effort;    // "low" | "medium" | "high", for templates that know it
   bool separate = true;  // false: leave the thinking inside the content
 };
 
@@ -99,11 +99,11 @@ struct ChatRequest {
 struct CompletionRequest {
   std::string model;
   std::variant<std::string, std::vector<TokenId>> prompt;
-  bool add_special = true;     // put the beginning-of-text token in front if the model wants one
-  bool parse_special = true;   // "<|im_start|>" in the prompt is one token, not text
+  bool add_special = true;            // put the beginning-of-text token in front if the model wants one
+  bool parse_special = true;          // "<|im_start|>" in the prompt is one token, not text
   std::optional<std::string> suffix;  // fill in the middle: the answer goes between prompt and suffix
   std::vector<std::pair<std::string, std::string>> infill_files;  // file name and text, as context for infill
-  bool prompt_logprobs = false;       // report logprobs of the prompt's own tokens too
+  bool prompt_logprobs = false;                                   // report logprobs of the prompt's own tokens too
   Generation generation;
 };
 

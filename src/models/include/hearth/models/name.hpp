@@ -14,14 +14,14 @@ namespace hearth::models {
 struct Name {
   std::string scheme;  // "https", or "http" when written so
   std::string host;
-  std::string space;   // the namespace
+  std::string space;  // the namespace
   std::string model;
   std::string tag;
 
   /// invalid_request that says which part is wrong.
   static Result<Name> parse(std::string_view text);
-  std::string full() const;     // host/namespace/model:tag
-  std::string display() const;  // without the defaults: "llama3.2:1b" (the tag is always there)
+  std::string full() const;                     // host/namespace/model:tag
+  std::string display() const;                  // without the defaults: "llama3.2:1b" (the tag is always there)
   std::filesystem::path manifest_path() const;  // host/namespace/model/tag
   bool operator==(const Name&) const = default;
 };

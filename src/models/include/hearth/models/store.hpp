@@ -89,7 +89,8 @@ class Store {
  public:
   struct Options {
     std::filesystem::path root;  // $HEARTH_HOME/models
-    std::vector<std::pair<std::string, std::string>> named;  // names given from outside: (name, path or name in the store)
+    std::vector<std::pair<std::string, std::string>>
+        named;          // names given from outside: (name, path or name in the store)
     bool paths = true;  // a name may be a path; off in a server, whose clients must not look for files on this machine
     std::size_t parallel_ranges = 8;
     std::string hub_endpoint = "https://huggingface.co";  // env HF_ENDPOINT
@@ -111,7 +112,8 @@ class Store {
   /// A model by name (Options::named first, then the folder's), or by path of a GGUF file ("./x.gguf", "/x.gguf").
   /// Unknown: not_found with the command to type.
   virtual Task<Result<Model>> async_find(std::string name) = 0;
-  /// Every model: Options::named in their order, then the folder's, newest first. A broken manifest is logged and left out.
+  /// Every model: Options::named in their order, then the folder's, newest first. A broken manifest is logged and left
+  /// out.
   virtual Task<Result<std::vector<Model>>> async_list() = 0;
   /// Joins a pull of the same name that is running. `insecure` allows http and unverified TLS.
   virtual Task<Result<>> async_pull(std::string name, bool insecure, OnProgress progress) = 0;

@@ -22,7 +22,8 @@ struct ConfiguredModel {
 };
 
 /// The embedded engine as a provider: names are looked up in the store; what is found is loaded on demand through the
-/// pool, with the options and the pin of `configured` if it is one of these. References must outlive it and every stream it gave out.
+/// pool, with the options and the pin of `configured` if it is one of these. References must outlive it and every
+/// stream it gave out.
 std::unique_ptr<Local> make_local(models::Store& store, engine::Pool& pool, async::BlockingPool& blocking,
                                   std::vector<ConfiguredModel> configured);
 

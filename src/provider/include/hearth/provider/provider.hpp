@@ -21,7 +21,7 @@ struct RequestContext {
   std::string principal;  // fairness key; "anonymous" without authentication
   Deadline deadline;
   std::optional<std::chrono::seconds> keep_alive;  // local models: stay loaded so long after this; negative: for ever
-  std::optional<std::int32_t> context;             // local models: the context length this caller wants (Ollama num_ctx)
+  std::optional<std::int32_t> context;  // local models: the context length this caller wants (Ollama num_ctx)
 };
 
 /// The answer as it is made. One coroutine pulls. Destroying it cancels the request within one token.
@@ -43,7 +43,8 @@ class Provider {
   virtual ~Provider() = default;
   virtual Task<Result<EventStreamPtr>> async_chat(RequestContext context, inference::ChatRequest request) = 0;
   virtual Task<Result<EventStreamPtr>> async_complete(RequestContext context, inference::CompletionRequest request) = 0;
-  virtual Task<Result<inference::Embeddings>> async_embed(RequestContext context, inference::EmbeddingRequest request) = 0;
+  virtual Task<Result<inference::Embeddings>> async_embed(RequestContext context,
+                                                          inference::EmbeddingRequest request) = 0;
   virtual Task<Result<inference::Ranking>> async_rerank(RequestContext context, inference::RerankRequest request) = 0;
 };
 
@@ -56,13 +57,13 @@ struct Piece {
 /// A loaded model, as /api/ps shows it.
 struct Running {
   std::string name;
-  std::string digest;         // of the model's manifest or file, hex sha256
-  std::uint64_t bytes = 0;    // weights + KV + compute, host and device
+  std::string digest;       // of the model's manifest or file, hex sha256
+  std::uint64_t bytes = 0;  // weights + KV + compute, host and device
   std::uint64_t device_bytes = 0;
-  std::int32_t context = 0;   // longest sequence
-  std::int32_t cells = 0;     // KV cells in all
+  std::int32_t context = 0;  // longest sequence
+  std::int32_t cells = 0;    // KV cells in all
   std::int32_t cells_used = 0;
-  std::int32_t active = 0;    // sequences running
+  std::int32_t active = 0;  // sequences running
   std::int32_t queued = 0;
   bool pinned = false;
   std::optional<WallClock::time_point> expires_at;  // absent while busy or pinned
@@ -70,14 +71,14 @@ struct Running {
 
 /// What a loaded model can tell about itself.
 struct ModelInfo {
-  std::int32_t context = 0;        // longest sequence as loaded
+  std::int32_t context = 0;  // longest sequence as loaded
   std::int32_t train_context = 0;
   std::int32_t embedding_size = 0;
   std::int32_t vocabulary_size = 0;
   std::int32_t vocabulary_type = 0;  // llama_vocab_type
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
-  std::string chat_template;       // Jinja; empty: none
+  std::string chat_template;  // Jinja; empty: none
   std::string bos_token;
   std::string eos_token;
   bool can_chat = false;
