@@ -36,16 +36,24 @@ std::vector<StepSlice> plan_step(std::span<const StepWork> work, std::int32_t bu
 
 std::int32_t StepBudget::tokens(std::int32_t generating) const noexcept {
   if (generating == 0) return batch_;
-  if (per_token_ <= 0) return std::min(batch_, generating + 2 * kPrefillChunkMin);  // nothing learned yet
-  const double room = target_ / per_token_;
-  const std::int32_t prompt = room >= batch_ ? batch_ : static_cast<std::int32_t>(room);
-  return std::min(batch_, generating + std::max(kPrefillChunkMin, prompt - generating));
+  std::int32_t prompt = 2 * kPrefillChunkMin;  // nothing learned yet
+  if (per_token_ > 0) {
+    const double room = (target_ - answers_) / per_token_;
+    prompt = room >= batch_ ? batch_ : static_cast<std::int32_t>(std::max(room, 0.0));
+    prompt = std::max(prompt / kPrefillChunkMin, 1) * kPrefillChunkMin;  // whole tiles of the attention
+  }
+  return std::min(batch_, generating + prompt);
 }
 
-void StepBudget::observe(std::int32_t tokens, std::chrono::duration<double> took) noexcept {
+void StepBudget::observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept {
   if (tokens < kPrefillSampleMin) return;  // dominated by the cost of streaming the weights once
-  const double sample = took.count() / tokens;
-  per_token_ = per_token_ == 0 ? sample : 0.8 * per_token_ + 0.2 * sample;
+  average(per_token_, took.count() / tokens);
+}
+
+void StepBudget::observe_answers(std::chrono::duration<double> took) noexcept { average(answers_, took.count()); }
+
+void StepBudget::average(double& mean, double sample) noexcept {
+  mean = mean == 0 ? sample : 0.8 * mean + 0.2 * sample;
 }
 
 }  // namespace hearth::engine

@@ -30,19 +30,26 @@ inline constexpr std::int32_t kPrefillPatience = 8;
 std::vector<StepSlice> plan_step(std::span<const StepWork> work, std::int32_t budget);
 
 /// Learns what a step costs and says how many tokens one may have so that it stays near the target time.
-/// Model: time = fixed + tokens * per_token, both from exponential averages. Pure; the caller measures.
+/// Model: time = answers + prompt tokens * per_token, both exponential averages. Pure; the caller measures.
 class StepBudget {
  public:
   StepBudget(std::chrono::duration<double> target, std::int32_t batch) : target_{target.count()}, batch_{batch} {}
 
-  /// `generating` sequences run beside the prompts: with none, nobody waits and a step may be full.
+  /// `generating` sequences run beside the prompts: with none, nobody waits and a step may be full. Prompts get a
+  /// multiple of kPrefillChunkMin.
   std::int32_t tokens(std::int32_t generating) const noexcept;
-  void observe(std::int32_t tokens, std::chrono::duration<double> took) noexcept;
+  /// `tokens` of prompts took so long.
+  void observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept;
+  /// One token of each generating sequence took so long.
+  void observe_answers(std::chrono::duration<double> took) noexcept;
 
  private:
+  static void average(double& mean, double sample) noexcept;
+
   double target_;
   std::int32_t batch_;
-  double per_token_ = 0;  // seconds a prompt token, from steps of kMinSample tokens and more
+  double per_token_ = 0;  // seconds a prompt token, from prompts of kPrefillSampleMin tokens and more
+  double answers_ = 0;    // seconds a step without prompts
 };
 
 inline constexpr std::int32_t kPrefillChunkMin = 64;  // progress even when a step is over its time anyway

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "hearth/async/task_group.hpp"
 #include "hearth/base/log.hpp"
@@ -76,25 +78,47 @@ void Worker::drop_ended() {
 void Worker::run_step() {
   const auto generating = static_cast<std::int32_t>(
       std::ranges::count_if(scheduler_.running(), [](const auto& s) { return s->generating(); }));
-  const std::vector<Scheduler::Slice> slices = scheduler_.plan(budget_.tokens(generating));
+  const std::vector<Scheduler::Slice> slices = scheduler_.plan(budget_.tokens(generating));  // answers come first
   if (slices.empty()) return;
+  const auto prompts = std::ranges::find_if_not(slices, [](const auto& s) { return s.sequence->generating(); });
+  const auto answers = static_cast<std::size_t>(prompts - slices.begin());
+  std::int32_t prompt_tokens = 0;
+  for (auto slice = prompts; slice != slices.end(); ++slice) prompt_tokens += slice->count;
+  std::span<const Scheduler::Slice> left{slices};
+  // On a CPU, attention over one ubatch costs every token what the most scattered one costs: prompts get their own.
+  if (apart_ && answers > 0 && prompt_tokens >= kApartMin) {
+    const auto took = compute(left, answers);
+    if (!took) return;
+    budget_.observe_answers(*took);
+    left = left.subspan(answers);
+  }
+  const auto took = compute(left, left.size());
+  if (!took) return;
+  if (prompt_tokens == 0) {
+    budget_.observe_answers(*took);
+  } else {
+    budget_.observe_prompt(prompt_tokens, *took);
+  }
+}
+
+std::optional<Clock::duration> Worker::compute(std::span<const Scheduler::Slice> left, std::size_t count) {
   const Clock::time_point before = Clock::now();
-  if (!decode(slices)) return;
+  if (!decode(left, count)) return std::nullopt;
   const Clock::time_point after = Clock::now();
   std::int32_t tokens = 0;
-  for (const Scheduler::Slice& slice : slices) {
+  for (const Scheduler::Slice& slice : left.first(count)) {
     scheduler_.commit(slice);
     tokens += slice.count;
   }
-  budget_.observe(tokens, after - before);
   observer_->step(tokens, after - before);
-  after_decode(slices, after);
+  after_decode(left.first(count), after);
+  return after - before;
 }
 
-bool Worker::decode(const std::vector<Scheduler::Slice>& slices) {
+bool Worker::decode(std::span<const Scheduler::Slice> left, std::size_t count) {
   batch_.n_tokens = 0;
-  for (const auto& [sequence, count] : slices) {
-    for (std::int32_t i = 0; i < count; ++i) {
+  for (const auto& [sequence, length] : left.first(count)) {
+    for (std::int32_t i = 0; i < length; ++i) {
       const std::int32_t n = batch_.n_tokens++;
       const std::int32_t position = sequence->done + i;
       batch_.token[n] = sequence->tokens[position];
@@ -113,7 +137,7 @@ bool Worker::decode(const std::vector<Scheduler::Slice>& slices) {
     reason = e.what();
   }
   if (rc == 0) return true;
-  for (const Scheduler::Slice& slice : slices) scheduler_.roll_back(slice);
+  for (const Scheduler::Slice& slice : left) scheduler_.roll_back(slice);
   if (rc == 1) {
     // The ledger promised cells and the library found none: make room and try again rather than fail anyone.
     log::warn("decode found no cells", {{"used", scheduler_.cells_used()}, {"cached", scheduler_.cells_cached()}});
@@ -129,7 +153,7 @@ bool Worker::decode(const std::vector<Scheduler::Slice>& slices) {
   return false;
 }
 
-void Worker::after_decode(const std::vector<Scheduler::Slice>& slices, Clock::time_point now) {
+void Worker::after_decode(std::span<const Scheduler::Slice> slices, Clock::time_point now) {
   std::int32_t row = 0;  // of the slice's first token in the batch
   for (const Scheduler::Slice& slice : slices) {
     Sequence& sequence = *slice.sequence;

@@ -44,6 +44,7 @@ class Worker final : public Instance, private KvCache {
     std::size_t next = 0;
     std::vector<std::vector<float>> vectors;
   };
+  static constexpr std::int32_t kApartMin = 32;  // prompt tokens that pay for streaming the weights twice
   struct DropCached {};
   using Command = std::variant<Submit, Embed, DropCached>;
 
@@ -57,8 +58,10 @@ class Worker final : public Instance, private KvCache {
   bool take_commands();
   void drop_ended();
   void run_step();
-  bool decode(const std::vector<Scheduler::Slice>& slices);
-  void after_decode(const std::vector<Scheduler::Slice>& slices, Clock::time_point now);
+  /// The first `count` of the slices that are left of a step; how long it took, or nothing if the step is over.
+  std::optional<Clock::duration> compute(std::span<const Scheduler::Slice> left, std::size_t count);
+  bool decode(std::span<const Scheduler::Slice> left, std::size_t count);
+  void after_decode(std::span<const Scheduler::Slice> slices, Clock::time_point now);
   void report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row);
   void sample_next(Sequence& sequence, std::int32_t row, Clock::time_point now);
   void end(Sequence& sequence);
@@ -77,6 +80,7 @@ class Worker final : public Instance, private KvCache {
   llama_batch batch_;
   Scheduler scheduler_;
   StepBudget budget_;
+  const bool apart_ = !llama_supports_gpu_offload();  // prompts and answers in ubatches of their own
   Embedder embedder_;
   std::deque<Embed> embeds_;
   std::uint64_t preemptions_seen_ = 0;

@@ -47,12 +47,15 @@ TEST(PlanStep, EveryPromptFinishesUnderASteadyStreamOfShortOnes) {
 TEST(StepBudget, ShrinksWhenStreamsRunAndStepsAreSlow) {
   StepBudget budget{std::chrono::milliseconds{200}, 512};
   EXPECT_EQ(budget.tokens(0), 512);
-  budget.observe(512, std::chrono::milliseconds{512});  // 1 ms a token
+  budget.observe_prompt(512, std::chrono::milliseconds{512});  // 1 ms a token
   EXPECT_EQ(budget.tokens(0), 512) << "nobody waits";
-  EXPECT_NEAR(budget.tokens(4), 200, 1);
-  for (int i = 0; i < 50; ++i) budget.observe(64, std::chrono::seconds{1});
+  EXPECT_EQ(budget.tokens(4), 4 + 3 * kPrefillChunkMin) << "200 tokens' time, in whole chunks";
+  budget.observe_answers(std::chrono::milliseconds{100});
+  EXPECT_EQ(budget.tokens(4), 4 + kPrefillChunkMin) << "the answers take half of the target";
+  budget = {std::chrono::milliseconds{200}, 512};
+  for (int i = 0; i < 50; ++i) budget.observe_prompt(64, std::chrono::seconds{1});
   EXPECT_EQ(budget.tokens(4), 4 + kPrefillChunkMin) << "still makes progress";
-  for (int i = 0; i < 200; ++i) budget.observe(512, std::chrono::microseconds{512});
+  for (int i = 0; i < 200; ++i) budget.observe_prompt(512, std::chrono::microseconds{512});
   EXPECT_EQ(budget.tokens(4), 512);
 }
 
