@@ -120,6 +120,7 @@ Result<> AppImpl::load_configured() {
 
 Result<> AppImpl::bind() {
   api::Services services{.engine = *engine_, .store = *store_, .version = std::string{version()}};
+  services.files = &blocking_;
   services.draining = [this] { return draining_.load(); };
   services.metrics_text = [this] { return metrics_.text(); };
   services.on_request = [this](const api::RequestRecord& record) { note_request(record); };
