@@ -25,6 +25,22 @@ Result<ggml_type> kv_type(const std::string& name, const char* field) {
               fmt::format("unknown KV type \"{}\"; known: f32 f16 bf16 q8_0 q4_0 q4_1 iq4_nl q5_0 q5_1", name), field);
 }
 
+/// `sharers`: backends among which the compute bytes in host memory are counted again and again.
+ContextBytes sum_up(const llama_context* context, std::uint64_t sharers) {
+  ContextBytes bytes;
+  for (const auto& [type, use] : llama_get_memory_breakdown(context)) {
+    bytes.weights += use.model;
+    bytes.kv += use.context;
+    bytes.compute += type == ggml_backend_cpu_buffer_type() ? use.compute / sharers : use.compute;
+    if (!ggml_backend_buft_is_host(type)) {
+      ggml_backend_dev_t device = ggml_backend_buft_get_device(type);
+      if (device != nullptr && ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU)
+        bytes.device += use.total();
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 LoadOptions resolved(LoadOptions options, std::int32_t train_context, int cores) {
@@ -95,19 +111,18 @@ Result<ContextPtr> make_context(const Model& model, llama_context_params params)
                           params.n_ctx, take_library_error()));
 }
 
-ContextBytes bytes_of(const llama_context* context) {
-  ContextBytes bytes;
-  for (const auto& [type, use] : llama_get_memory_breakdown(context)) {
-    bytes.weights += use.model;
-    bytes.kv += use.context;
-    bytes.compute += use.compute;
-    if (!ggml_backend_buft_is_host(type)) {
-      ggml_backend_dev_t device = ggml_backend_buft_get_device(type);
-      if (device != nullptr && ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU)
-        bytes.device += use.total();
-    }
+ContextBytes bytes_of(const llama_context* context) { return sum_up(context, 1); }
+
+ContextBytes planned_bytes_of(const llama_context* context) {
+  // libllama reports the plan of a shared buffer once for each backend that uses it.
+  std::uint64_t sharers = 0;
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    ggml_backend_dev_t device = ggml_backend_dev_get(i);
+    const auto type = ggml_backend_dev_type(device);
+    const bool on_host = type == GGML_BACKEND_DEVICE_TYPE_CPU || type == GGML_BACKEND_DEVICE_TYPE_ACCEL;
+    if (on_host && ggml_backend_dev_buffer_type(device) == ggml_backend_cpu_buffer_type()) ++sharers;
   }
-  return bytes;
+  return sum_up(context, std::max<std::uint64_t>(sharers, 1));
 }
 
 }  // namespace hearth::engine

@@ -39,6 +39,8 @@ struct ContextBytes {
   std::uint64_t device = 0;  // of all three, the part that is not host memory
 };
 ContextBytes bytes_of(const llama_context* context);
+/// The same of a context whose model was loaded with `no_alloc`: what it would take.
+ContextBytes planned_bytes_of(const llama_context* context);
 
 inline constexpr std::int32_t kEmbeddingSequences = 16;    // inputs of one embedding batch
 inline constexpr std::int32_t kEmbeddingTokensMax = 2048;  // of one batch, so also of one input

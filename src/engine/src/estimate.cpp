@@ -33,7 +33,7 @@ Result<MemoryEstimate> estimate(const LoadOptions& given) {
     HEARTH_TRY(const llama_context_params context_params, generation_params(options));
     const ContextPtr context{llama_init_from_model(model.get(), context_params)};
     if (!context) return fail(ErrorCode::unsupported, fmt::format("cannot plan a context: {}", take_library_error()));
-    const ContextBytes bytes = bytes_of(context.get());
+    const ContextBytes bytes = planned_bytes_of(context.get());
     return MemoryEstimate{.weights = bytes.weights,
                           .kv = bytes.kv,
                           .compute = bytes.compute,

@@ -11,6 +11,7 @@
 
 #include <log.h>
 
+#include "attention_backend.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/engine/model.hpp"
 
@@ -39,6 +40,7 @@ void initialize_library() {
     llama_log_set(on_library_log, nullptr);
     common_log_set_verbosity_thold(-1);
     ggml_backend_load_all();
+    register_attention();
     llama_backend_init();
   });
 }

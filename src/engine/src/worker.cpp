@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "attention_backend.hpp"
 #include "hearth/async/task_group.hpp"
 #include "hearth/base/log.hpp"
 
@@ -21,6 +22,7 @@ void Worker::remove(std::int32_t id) { llama_memory_seq_rm(llama_get_memory(cont
 
 void Worker::run() {
   async::set_thread_name("model");
+  use_attention(threads_.get(), options_.threads);
   while (take_commands()) {
     drop_ended();
     scheduler_.admit();
