@@ -5,6 +5,7 @@
 
 #include "catalog.hpp"
 #include "facts.hpp"
+#include "file_digests.hpp"
 #include "hearth/models/store.hpp"
 #include "recent_map.hpp"
 
@@ -18,14 +19,14 @@ struct StoreContext {
         quantizer{std::move(q)},
         catalog{options.root},
         facts{options.facts_cached},
-        file_digests{options.facts_cached} {}
+        file_digests{options.root, catalog.blobs(), options.facts_cached} {}
 
   const Store::Options options;
   async::BlockingPool& pool;
   const Quantizer quantizer;
   const Catalog catalog;
-  RecentMap<Facts> facts;               // by weights digest, or by version of a plain file
-  RecentMap<std::string> file_digests;  // of plain files, by version
+  RecentMap<Facts> facts;  // by weights digest, or by version of a plain file
+  FileDigests file_digests;
 };
 
 }  // namespace hearth::models

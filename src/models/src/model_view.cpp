@@ -2,7 +2,6 @@
 #include "model_view.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 #include <system_error>
@@ -21,11 +20,6 @@ std::vector<std::string> digests_of_kind(const Manifest& manifest, LayerKind kin
     if (layer_kind(layer.media_type) == kind) out.push_back(layer.digest);
   }
   return out;
-}
-
-// One digest for all weights: shards count as one thing.
-std::string joint_digest(const std::vector<std::string>& digests) {
-  return digests.size() == 1 ? digests.front() : sha256_hex(fmt::format("{}", fmt::join(digests, ",")));
 }
 
 Result<GgufInfo> read_weights(const Blobs& blobs, const Manifest& manifest) {
@@ -138,34 +132,18 @@ Result<Model> view_file(StoreContext& context, const fs::path& file) {
   HEARTH_TRY(auto shards, shard_paths(file));
   Model model;
   model.name = file.string();
-  // The key changes when the file does, so that an edited file is hashed again.
-  std::string version;
-  for (const auto& shard : shards) {
-    struct stat info{};
-    if (::stat(shard.c_str(), &info) != 0) return fail(file_error("read", shard));
-    version += fmt::format("{} {} {} {} {}\n", shard.string(), info.st_ino, info.st_size, info.st_mtim.tv_sec,
-                           info.st_mtim.tv_nsec);
-    model.size += static_cast<std::uint64_t>(info.st_size);
-    model.modified = std::max(model.modified, WallClock::from_time_t(info.st_mtim.tv_sec));
-  }
+  HEARTH_TRY(const auto version, version_of(shards));
+  model.size = version.bytes;
+  model.modified = version.modified;
   model.weights = std::move(shards);
-  const auto key = "file " + version;
+  const auto key = "file " + version.text;
   auto facts = context.facts.find(key);
   if (!facts) {
     HEARTH_TRY(const auto info, read_model(file));
     facts = facts_of(info);
     context.facts.insert(key, *facts);
   }
-  model.digest = context.file_digests.find(key).value_or("");
-  if (model.digest.empty()) {
-    std::vector<std::string> digests;
-    for (const auto& shard : model.weights) {
-      HEARTH_TRY(auto hex, sha256_file(shard));
-      digests.push_back(std::move(hex));
-    }
-    model.digest = joint_digest(digests);
-    context.file_digests.insert(key, model.digest);
-  }
+  HEARTH_TRY(model.digest, context.file_digests.of(model.weights, version.text));
   model.weights_digest = model.digest;
   apply(*facts, model);
   return model;

@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <thread>
+
 #include "facts.hpp"
 #include "recent_map.hpp"
 #include "store_machine.hpp"
@@ -11,6 +14,7 @@
 namespace hearth::models::testing {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -92,6 +96,25 @@ TEST_F(StoreTest, APlainFileIsAModelToo) {
   EXPECT_EQ(model->digest, sha256_hex(bytes));
   EXPECT_THAT(model->weights, ElementsAre(path));
   EXPECT_EQ(machine.run(store->async_find((work.path() / "no.gguf").string())).error().code, ErrorCode::not_found);
+}
+
+TEST_F(StoreTest, TheDigestOfAPlainFileOutlivesTheProcess) {
+  const auto bytes = model_bytes(64, 1);
+  const auto path = file("a.gguf", bytes);
+  std::this_thread::sleep_for(2100ms);  // until then its time stamps may hide a change
+  ASSERT_TRUE(machine.run(store->async_find(path.string())));
+  const fs::path entry = *fs::directory_iterator{home.path() / "digests"};
+  const auto written = read_text(entry);
+  EXPECT_THAT(written, HasSubstr(sha256_hex(bytes)));
+  const std::string marked = std::string(64, 'a') + written.substr(64);  // shows whether the entry was read
+
+  write_text(entry, marked);
+  EXPECT_EQ(machine.run(machine.open(home.path())->async_find(path.string()))->digest, std::string(64, 'a'));
+
+  const auto changed = model_bytes(64, 2);
+  file("a.gguf", changed);
+  EXPECT_EQ(machine.run(machine.open(home.path())->async_find(path.string()))->digest, sha256_hex(changed));
+  EXPECT_EQ(read_text(entry), marked);  // too fresh to be noted
 }
 
 TEST_F(StoreTest, NamesFromOutsideAreFoundAndListedFirst) {
