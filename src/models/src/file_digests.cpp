@@ -18,8 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kEntryBytesMax = 1 << 20;  // 512 shards with long paths
-// A file that changes again within the clock tick of its time stamps looks unchanged. Git calls such files racy.
-constexpr std::chrono::seconds kSettled{2};
 
 /// An entry: the digest, a line feed, the version.
 std::string digest_in(std::string_view entry, std::string_view version) {
@@ -39,8 +37,8 @@ Result<std::string> hash(const std::vector<fs::path>& shards) {
 
 }  // namespace
 
-FileDigests::FileDigests(const fs::path& root, const Blobs& blobs, std::size_t capacity)
-    : folder_{root / "digests"}, blobs_{blobs}, recent_{capacity} {}
+FileDigests::FileDigests(const fs::path& root, const Blobs& blobs, std::size_t capacity, std::chrono::seconds settled)
+    : folder_{root / "digests"}, blobs_{blobs}, recent_{capacity}, settled_{settled} {}
 
 Result<std::string> FileDigests::of(const std::vector<fs::path>& shards, const std::string& version) {
   if (auto known = recent_.find(version)) return *std::move(known);
@@ -49,7 +47,7 @@ Result<std::string> FileDigests::of(const std::vector<fs::path>& shards, const s
   const auto stored = read_file(entry, kEntryBytesMax);
   std::string digest = stored ? digest_in(*stored, version) : "";
   if (digest.empty()) {
-    const bool settled = std::ranges::all_of(shards, [](const auto& file) { return untouched_for(file, kSettled); });
+    const bool settled = std::ranges::all_of(shards, [&](const auto& file) { return untouched_for(file, settled_); });
     HEARTH_TRY(digest, hash(shards));
     // Only saves time: where the folder cannot be written, the next start reads the file again.
     if (settled && make_folders(folder_)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -16,8 +17,11 @@ namespace hearth::models {
 /// long as device, inode, size and times of the files are as they were; the change time cannot be set back. Any thread.
 class FileDigests {
  public:
-  /// Keeps one small file for each model under `root`/digests.
-  FileDigests(const std::filesystem::path& root, const Blobs& blobs, std::size_t capacity);
+  /// A file that changes again within the clock tick of its time stamps looks unchanged (Git calls it racy).
+  static constexpr std::chrono::seconds kSettled{2};
+  /// Keeps one small file for each model under `root`/digests, of models that were `settled` when they were read.
+  FileDigests(const std::filesystem::path& root, const Blobs& blobs, std::size_t capacity,
+              std::chrono::seconds settled = kSettled);
 
   /// The digest of `shards` taken as one thing. Blocks for as long as reading them takes when they are new here.
   /// `version` as from version_of, taken before.
@@ -27,6 +31,7 @@ class FileDigests {
   std::filesystem::path folder_;
   const Blobs& blobs_;
   RecentMap<std::string> recent_;  // by version
+  const std::chrono::seconds settled_;
 };
 
 struct FileVersion {

@@ -4,10 +4,8 @@
 
 #include <gmock/gmock.h>
 
-#include <chrono>
-#include <thread>
-
 #include "facts.hpp"
+#include "file_digests.hpp"
 #include "recent_map.hpp"
 #include "store_machine.hpp"
 
@@ -96,25 +94,6 @@ TEST_F(StoreTest, APlainFileIsAModelToo) {
   EXPECT_EQ(model->digest, sha256_hex(bytes));
   EXPECT_THAT(model->weights, ElementsAre(path));
   EXPECT_EQ(machine.run(store->async_find((work.path() / "no.gguf").string())).error().code, ErrorCode::not_found);
-}
-
-TEST_F(StoreTest, TheDigestOfAPlainFileOutlivesTheProcess) {
-  const auto bytes = model_bytes(64, 1);
-  const auto path = file("a.gguf", bytes);
-  std::this_thread::sleep_for(2100ms);  // until then its time stamps may hide a change
-  ASSERT_TRUE(machine.run(store->async_find(path.string())));
-  const fs::path entry = *fs::directory_iterator{home.path() / "digests"};
-  const auto written = read_text(entry);
-  EXPECT_THAT(written, HasSubstr(sha256_hex(bytes)));
-  const std::string marked = std::string(64, 'a') + written.substr(64);  // shows whether the entry was read
-
-  write_text(entry, marked);
-  EXPECT_EQ(machine.run(machine.open(home.path())->async_find(path.string()))->digest, std::string(64, 'a'));
-
-  const auto changed = model_bytes(64, 2);
-  file("a.gguf", changed);
-  EXPECT_EQ(machine.run(machine.open(home.path())->async_find(path.string()))->digest, sha256_hex(changed));
-  EXPECT_EQ(read_text(entry), marked);  // too fresh to be noted
 }
 
 TEST_F(StoreTest, NamesFromOutsideAreFoundAndListedFirst) {
@@ -311,6 +290,29 @@ TEST(Capabilities, AnEncoderOrAPoolingTypeMeansEmbedding) {
   EXPECT_TRUE(check_model(*parse_gguf(bytes_of(unspecified.build()))));
   writer.u32("llama.pooling_type", 3);
   EXPECT_TRUE(facts_of(*parse_gguf(bytes_of(writer.build()))).embeds);
+}
+
+TEST(FileDigests, OutliveTheProcessAndFollowTheFile) {
+  TempFolder home;
+  const Blobs blobs{home.path()};
+  ASSERT_TRUE(blobs.make_folders());
+  const auto file = home.path() / "a.gguf";
+  const auto digest = [&](std::chrono::seconds settled) {
+    return *FileDigests{home.path(), blobs, 4, settled}.of({file}, version_of({file})->text);
+  };
+  write_text(file, "one");
+  EXPECT_EQ(digest(FileDigests::kSettled), sha256_hex("one"));
+  EXPECT_FALSE(fs::exists(home.path() / "digests"));  // the file is too fresh
+  EXPECT_EQ(digest(0s), sha256_hex("one"));
+  const fs::path entry = *fs::directory_iterator{home.path() / "digests"};
+  const std::string marked = std::string(64, 'a') + read_text(entry).substr(64);  // shows whether the entry was read
+
+  write_text(entry, marked);
+  EXPECT_EQ(digest(0s), std::string(64, 'a'));
+  write_text(file, "other");
+  EXPECT_EQ(digest(0s), sha256_hex("other"));
+  write_text(entry, "damaged");
+  EXPECT_EQ(digest(0s), sha256_hex("other"));
 }
 
 TEST(RecentMap, TheLeastRecentlyUsedGoes) {
