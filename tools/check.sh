@@ -49,7 +49,7 @@ sanitized() {
   cmake --build "build/$1" --parallel "$jobs"
   ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
   TSAN_OPTIONS=second_deadlock_stack=1:halt_on_error=1 \
-    ctest --test-dir "build/$1" --output-on-failure --no-tests=ignore --parallel 2 --label-exclude 'lint|clients'
+    ctest --test-dir "build/$1" --output-on-failure --no-tests=ignore --parallel 2 --label-exclude 'lint|clients|api'
 }
 asan() { sanitized asan "ASan and UBSan"; }
 tsan() { sanitized tsan "TSan"; }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
-import { startServer } from './server.mjs';
+import { startServer } from '../server.mjs';
 
 let server;
 let client;

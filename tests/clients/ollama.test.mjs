@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { Ollama } from 'ollama';
-import { modelFile, startServer } from './server.mjs';
+import { modelFile, startServer } from '../server.mjs';
 
 let server;
 let client;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
-import { startServer } from './server.mjs';
+import { startServer } from '../server.mjs';
 
 let server;
 let client;

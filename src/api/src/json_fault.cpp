@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -66,10 +67,9 @@ class Locator : public nlohmann::json_sax<nlohmann::json> {
     const auto start = what.find(kStart);
     if (start == std::string_view::npos) return "unexpected input";
     const std::string_view tail = what.substr(start + kStart.size());
-    std::string out{tail.substr(0, tail.find("; last read"))};
-    if (const auto expected = what.rfind("; expected "); expected != std::string_view::npos) {
-      out += what.substr(expected);
-    }
+    const auto expected = tail.rfind("; expected ");
+    std::string out{tail.substr(0, std::min(tail.find("; last read"), expected))};
+    if (expected != std::string_view::npos) out += tail.substr(expected);
     return out;
   }
 

@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kServiceTasks = 16;
+constexpr std::chrono::seconds kLastWords{2};  // after the grace, for error events to reach their clients
 
 std::size_t io_threads() { return std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U); }
 
@@ -69,6 +70,9 @@ class AppImpl final : public App {
   void stop() override;
 
  private:
+  Task<> async_drain();
+  Task<> async_stop_server(asio::steady_timer& grace);
+  Task<> async_end_answers(asio::steady_timer& grace);
   Result<> load_configured();
   Result<> bind();
   telemetry::Snapshot snapshot() const;
@@ -189,10 +193,27 @@ void AppImpl::wait_for_signal() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
+Task<> AppImpl::async_drain() {
+  using namespace asio::experimental::awaitable_operators;
+  asio::steady_timer grace{co_await asio::this_coro::executor, config_.shutdown_grace};
+  co_await (async_stop_server(grace) && async_end_answers(grace));
+}
+
+Task<> AppImpl::async_stop_server(asio::steady_timer& grace) {
+  co_await server_->async_stop(config_.shutdown_grace + kLastWords);
+  grace.cancel();
+}
+
+/// Answers that outlast the grace end with an error that their clients can read, not with a cut connection.
+Task<> AppImpl::async_end_answers(asio::steady_timer& grace) {
+  const auto [cancelled] = co_await grace.async_wait(use_tuple);
+  if (!cancelled) co_await pool_->async_stop();
+}
+
 void AppImpl::stop() {
   if (std::exchange(stopped_, true)) return;
   draining_ = true;
-  if (server_) run_on(io_.at(0), server_->async_stop(config_.shutdown_grace));
+  if (server_) run_on(io_.at(0), async_drain());
   asio::post(io_.at(0), [this] { tasks_.cancel(); });
   run_on(io_.at(0), tasks_.async_join());
   if (pool_) run_on(io_.at(0), pool_->async_stop());

@@ -66,33 +66,46 @@ Worker::Worker(std::shared_ptr<Model> model, LoadOptions options, std::shared_pt
 }
 
 Worker::~Worker() {
+  stop();
+  thread_.join();
+  llama_batch_free(batch_);
+}
+
+void Worker::stop() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
-  // Commands that arrived after the thread had stopped looking.
-  for (Command& command : commands_) {
-    if (auto* submit = std::get_if<Submit>(&command)) {
-      for (auto& choice : submit->choices)
-        choice->answer->fail_request({.code = ErrorCode::unavailable,
-                                      .message = "the model is being unloaded; try again",
-                                      .param = {},
-                                      .retry_after = std::chrono::seconds{1}});
-    } else if (auto* embed = std::get_if<Embed>(&command)) {
-      embed->reply->close();
-    }
-  }
-  llama_batch_free(batch_);
 }
 
 void Worker::post(Command command) {
   {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
+    if (stopping_) {
+      lock.unlock();
+      return refuse(command);
+    }
     commands_.push_back(std::move(command));
   }
   wake_.notify_one();
+}
+
+void Worker::refuse(Command& command) {
+  if (auto* submit = std::get_if<Submit>(&command)) {
+    for (auto& choice : submit->choices) choice->answer->fail_request(unloading());
+    open_ -= static_cast<std::int32_t>(submit->choices.size());
+  } else if (auto* embed = std::get_if<Embed>(&command)) {
+    embed->reply->push(EmbedResult{fail(unloading())});
+    --open_;
+  }
+}
+
+Error Worker::unloading() {
+  return {.code = ErrorCode::unavailable,
+          .message = "the model is being unloaded; try again",
+          .param = {},
+          .retry_after = std::chrono::seconds{1}};
 }
 
 Result<> Worker::check(const GenerateRequest& request) const {

@@ -350,7 +350,10 @@ Task<> PoolImpl::async_stop() {
   {
     const std::lock_guard lock{mutex_};
     for (auto& [key, entry] : entries_) {
-      if (entry.loaded) leaving.push_back(std::move(entry.loaded));
+      if (entry.loaded) {
+        entry.loaded->instance->stop();  // leases keep it alive until their requests have ended
+        leaving.push_back(std::move(entry.loaded));
+      }
       wake(entry);
     }
     entries_.clear();

@@ -31,10 +31,11 @@ void Worker::run() {
     run_embedding();
     publish();
   }
-  fail_everything({.code = ErrorCode::unavailable,
-                   .message = "the model is being unloaded; try again",
-                   .param = {},
-                   .retry_after = std::chrono::seconds{1}});
+  fail_everything(unloading());
+  std::unique_lock lock{mutex_};
+  std::deque<Command> late = std::exchange(commands_, {});
+  lock.unlock();
+  for (Command& command : late) refuse(command);
 }
 
 bool Worker::take_commands() {

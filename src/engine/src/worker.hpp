@@ -31,6 +31,7 @@ class Worker final : public Instance, private KvCache {
   InstanceStatus status() const override;
   bool busy() const override { return open_ > 0; }
   void drop_cached_prefixes() override { post(DropCached{}); }
+  void stop() override;
   void refuse_prompts_over(std::int32_t tokens) override { prompt_limit_ = tokens; }
 
  private:
@@ -52,6 +53,9 @@ class Worker final : public Instance, private KvCache {
   Result<std::unique_ptr<Sequence>> make_sequence(const GenerateRequest& request, std::int32_t choice,
                                                   const std::shared_ptr<RequestState>& state, std::uint32_t seed);
   void post(Command command);
+  /// Answers a command that the model thread will not see.
+  void refuse(Command& command);
+  static Error unloading();
 
   // The thread.
   void run();

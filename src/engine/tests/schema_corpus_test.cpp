@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two corpora beside the checkout: no instance that they call invalid may be accepted, and not much may be refused.
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -103,8 +104,9 @@ TEST(SchemaCorpus, MaskBenchSampleHasNoInvalidInstanceAccepted) {
                                                          close};
   ASSERT_NE(pipe, nullptr);
   std::string text;
-  for (char buffer[65536]; const std::size_t n = std::fread(buffer, 1, sizeof buffer, pipe.get());)
-    text.append(buffer, n);
+  std::array<char, 65536> buffer{};
+  std::size_t read = 0;
+  while ((read = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0) text.append(buffer.data(), read);
   Tally tally;
   int index = 0;
   for (std::size_t at = 0; at < text.size(); ++index) {

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "hearth/base/log.hpp"
 #include "session.hpp"
 
@@ -64,7 +66,10 @@ class TcpServer final : public Server {
     if (!ec) port_ = acceptor_.local_endpoint(ec).port();
     if (!ec) return {};
     const auto code = ec == asio::error::address_in_use ? ErrorCode::conflict : ErrorCode::unavailable;
-    return fail(code, fmt::format("cannot listen on {}:{}: {}", options.address, options.port, ec.message()), "listen");
+    const std::string_view hint =
+        ec == asio::error::address_in_use ? "; is Hearth running already? Another port: --listen 127.0.0.1:0" : "";
+    return fail(code, fmt::format("cannot listen on {}:{}: {}{}", options.address, options.port, ec.message(), hint),
+                "listen");
   }
 
   void start() override { accepting_.spawn("accept", async_accept()); }
@@ -102,9 +107,8 @@ Task<> TcpServer::async_accept() {
       co_await pause.async_wait(use_tuple);
       continue;
     }
-    for (auto& lane : lanes_) {
-      if (&lane->context == &context) admit(std::move(socket), *lane);
-    }
+    const auto lane = std::ranges::find_if(lanes_, [&](const auto& each) { return &each->context == &context; });
+    admit(std::move(socket), **lane);
   }
 }
 

@@ -215,7 +215,15 @@ Task<Session::Next> Session::async_answer(const RequestHead& head, Request reque
   ConnectionResponder responder{connection_, form, shared_.stopping};
   const auto outcome =
       co_await (async_call_handler(request, responder) || connection_.async_gone(limits_.max_head_bytes));
-  if (outcome.index() == 1 || !responder.complete()) co_return Next::close;
+  const bool gone = outcome.index() == 1;
+  if (gone && !responder.started()) {
+    // A client that only closed its sending side looks the same and can still read why nothing comes.
+    co_await async_refuse({400, client_error(ErrorCode::invalid_request,
+                                             "the connection's sending side was closed before the answer was ready, "
+                                             "which counts as going away; keep it open until the answer has come")},
+                          std::move(request.path));
+  }
+  if (gone || !responder.complete()) co_return Next::close;
   co_return responder.keep_alive() ? Next::request : Next::linger;
 }
 

@@ -18,7 +18,7 @@ namespace hearth::async {
 template <class T>
 class Mailbox : public std::enable_shared_from_this<Mailbox<T>> {
  public:
-  Mailbox(asio::any_io_executor executor, std::size_t capacity) : timer_{std::move(executor)}, capacity_{capacity} {
+  Mailbox(const asio::any_io_executor& executor, std::size_t capacity) : timer_{executor}, capacity_{capacity} {
     timer_.expires_at(asio::steady_timer::time_point::max());
   }
 

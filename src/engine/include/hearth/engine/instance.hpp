@@ -71,6 +71,8 @@ class Instance {
   virtual void drop_cached_prefixes() = 0;
   /// Memory pressure, last stage: prompts longer than this are refused with `unavailable`; 0 lifts it.
   virtual void refuse_prompts_over(std::int32_t tokens) = 0;
+  /// Requests that run, wait or come later end with `unavailable`. Does not wait for it.
+  virtual void stop() = 0;
 };
 
 /// Fills in what `options` leaves to the engine, for a model of this training context. Pure.

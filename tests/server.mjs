@@ -6,22 +6,31 @@ import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 
-const binary = process.env.HEARTH_BIN ?? new URL('../../build/dev/bin/hearth', import.meta.url).pathname;
-const shared = process.env.HEARTH_SHARED ?? new URL('../../../shared', import.meta.url).pathname;
+export const binary = process.env.HEARTH_BIN ?? new URL('../build/dev/bin/hearth', import.meta.url).pathname;
+export const shared = process.env.HEARTH_SHARED ?? new URL('../../shared', import.meta.url).pathname;
 export const modelFile = (name) => path.join(shared, 'models', `${name}.gguf`);
 
 const kReadyMs = 60_000;
 const kStopMs = 15_000;
-
-/** @returns {Promise<{url: string, stop: () => Promise<void>}>} */
-export async function startServer() {
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-clients-'));
-  const config = path.join(home, 'config.yaml');
-  fs.writeFileSync(config, `models:
+const kModels = `models:
   - {name: tiny, path: ${modelFile('tiny50k')}, context: 2048, parallel: 4}
   - {name: stories, path: ${modelFile('stories656k')}, context: 512, parallel: 2}
-`);
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--home', home, '--config', config],
+`;
+
+/** A folder that is gone when the process ends. */
+export function temporaryFolder() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-test-'));
+  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/**
+ * @param {{config?: string, home?: string}} options  the text of the configuration file; a home that outlives the server
+ */
+export async function startServer({ config = kModels, home = temporaryFolder() } = {}) {
+  const file = path.join(home, 'config.yaml');
+  fs.writeFileSync(file, config);
+  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--home', home, '--config', file],
     { stdio: ['ignore', 'pipe', 'pipe'] });
   const log = [];
   child.stderr.setEncoding('utf8').on('data', (text) => log.push(text));
@@ -29,20 +38,25 @@ export async function startServer() {
   process.on('exit', killed);
   const ended = new Promise((resolve) => child.once('exit', resolve));
 
+  let timer;
   const url = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready in ${kReadyMs} ms:\n${log.join('')}`)), kReadyMs);
+    timer = setTimeout(() => reject(new Error(`not ready in ${kReadyMs} ms:\n${log.join('')}`)), kReadyMs);
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`hearth ended with ${code} before it was ready:\n${log.join('')}`)));
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
       const match = /listening on (http:\/\/\S+)/.exec(line);
-      if (!match) return;
-      clearTimeout(timer);
-      resolve(match[1]);
+      if (match) resolve(match[1]);
     });
-  }).catch((error) => { killed(); throw error; });
+  }).catch((error) => { killed(); throw error; }).finally(() => clearTimeout(timer));
 
   return {
     url,
+    port: Number(new URL(url).port),
+    pid: child.pid,
+    log: () => log.join(''),
+    signal: (name) => child.kill(name),
+    /** Resolves to the exit code, null after a signal. */
+    ended,
     /** Ends the server; fails if it does not end cleanly, which a crash during the tests does not. */
     async stop() {
       child.kill('SIGTERM');
@@ -50,7 +64,6 @@ export async function startServer() {
       const code = await ended;
       clearTimeout(timer);
       process.removeListener('exit', killed);
-      fs.rmSync(home, { recursive: true, force: true });
       if (code !== 0) throw new Error(`hearth ended with ${code ?? child.signalCode}:\n${log.join('').slice(-4000)}`);
     },
   };
