@@ -59,7 +59,8 @@ class Instance {
   virtual std::uint64_t bytes() const noexcept = 0;
   virtual std::uint64_t device_bytes() const noexcept = 0;
 
-  /// Queues a request. Events go to a box on `executor`. Refuses at once: context_too_long, rate_limited (queue full;
+  /// Queues a request. Events go to a box on `executor`, whose context outlives the
+  /// instance. Refuses at once: context_too_long, rate_limited (queue full;
   /// with retry_after), invalid_request (sampling, grammar), unsupported (model cannot generate).
   virtual Result<std::unique_ptr<Generation>> submit(GenerateRequest request, asio::any_io_executor executor) = 0;
   /// One vector (or score) an input. Runs between two steps of the running streams, one batch at a time.
