@@ -157,7 +157,7 @@ try {
   if (wanted('stream')) {
     const bare = [], hearth = [];
     const server = await startServer('hearth', 'l1b', { context: 2048, parallel: 1 });
-    for (let i = 0; i < 3; ++i) {  // in turn, so that a noisy minute hits both
+    for (let i = 0; i < 9; ++i) {  // in turn, so that a noisy minute hits both; single runs vary by 10 %
       hearth.push(await oneStream(server));
       bare.push(Number(execFileSync(options.bare, [join(options.models, 'l1b.gguf'), '64', '64', String(threads)]).toString()));
     }

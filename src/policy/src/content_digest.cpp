@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <functional>
+#include <random>
+
+#include "hearth/policy/policy.hpp"
+
+namespace hearth::policy {
+namespace {
+
+/// Differs from process to process, so that nobody can make up content with a digest that is known.
+std::uint64_t process_seed() {
+  static const std::uint64_t seed = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
+  return seed;
+}
+
+class Hasher {
+ public:
+  void add(std::string_view text) {
+    mix(std::hash<std::string_view>{}(text));
+    mix(text.size());
+  }
+  void add(std::uint64_t number) { mix(number); }
+  std::uint64_t value() const { return state_; }
+
+ private:
+  void mix(std::uint64_t x) {  // the finalizer of MurmurHash3 (Appleby, public domain)
+    state_ ^= x + 0x9E3779B97F4A7C15ULL + (state_ << 6) + (state_ >> 2);
+    state_ ^= state_ >> 33;
+    state_ *= 0xFF51AFD7ED558CCDULL;
+    state_ ^= state_ >> 33;
+  }
+  std::uint64_t state_ = process_seed();
+};
+
+void add(Hasher& hasher, const inference::Message& message) {
+  hasher.add(message.role);
+  for (const inference::ContentPart& part : message.content) {
+    if (const auto* text = std::get_if<inference::TextPart>(&part)) {
+      hasher.add(text->text);
+    } else {
+      const auto& image = std::get<inference::ImagePart>(part);
+      hasher.add(image.bytes);
+      hasher.add(image.url);
+    }
+  }
+  hasher.add(message.reasoning);
+  for (const inference::ToolCall& call : message.tool_calls) {
+    hasher.add(call.name);
+    hasher.add(call.arguments);
+  }
+}
+
+void add_tokens(Hasher& hasher, const std::variant<std::string, std::vector<inference::TokenId>>& input) {
+  if (const auto* text = std::get_if<std::string>(&input)) return hasher.add(*text);
+  for (const inference::TokenId token : std::get<std::vector<inference::TokenId>>(input)) {
+    hasher.add(static_cast<std::uint64_t>(token));
+  }
+}
+
+}  // namespace
+
+ContentDigest ContentDigest::of(const inference::ChatRequest& request) {
+  Hasher hasher;
+  for (const inference::Message& message : request.messages) add(hasher, message);
+  for (const inference::Tool& tool : request.tools) {
+    hasher.add(tool.name);
+    hasher.add(tool.description);
+    hasher.add(tool.parameters);
+  }
+  hasher.add(request.system_default);
+  return ContentDigest{hasher.value()};
+}
+
+ContentDigest ContentDigest::of(const inference::CompletionRequest& request) {
+  Hasher hasher;
+  add_tokens(hasher, request.prompt);
+  hasher.add(request.suffix.value_or(""));
+  for (const auto& [name, text] : request.infill_files) {
+    hasher.add(name);
+    hasher.add(text);
+  }
+  return ContentDigest{hasher.value()};
+}
+
+ContentDigest ContentDigest::of(const inference::EmbeddingRequest& request) {
+  Hasher hasher;
+  for (const auto& input : request.inputs) add_tokens(hasher, input);
+  return ContentDigest{hasher.value()};
+}
+
+ContentDigest ContentDigest::of(const inference::RerankRequest& request) {
+  Hasher hasher;
+  hasher.add(request.query);
+  for (const std::string& document : request.documents) hasher.add(document);
+  return ContentDigest{hasher.value()};
+}
+
+}  // namespace hearth::policy

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/policy/policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace hearth::policy {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLabels{"public", "internal", "confidential", "restricted"};
+constexpr std::array<std::string_view, kZones> kZoneNames{"device", "edge", "onprem", "cluster", "cloud"};
+
+bool names(const std::string& pattern, const Subject& subject) {
+  constexpr std::string_view kRole = "role:";
+  if (!pattern.starts_with(kRole)) return matches_glob(pattern, subject.principal);
+  const std::string_view wanted = std::string_view{pattern}.substr(kRole.size());
+  return std::ranges::any_of(subject.roles, [&](const std::string& role) { return matches_glob(wanted, role); });
+}
+
+std::string describe(const Rule& rule) {
+  std::string fields;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, value);
+  };
+  if (rule.principal) add("principal", *rule.principal);
+  if (rule.target) add("target", *rule.target);
+  if (rule.zone) add("zone", name_of(*rule.zone));
+  if (rule.region) add("region", *rule.region);
+  if (rule.label) add("label", name_of(*rule.label));
+  return fmt::format("{}: {{{}}}{}", rule.allow ? "allow" : "deny", fields,
+                     rule.line > 0 ? fmt::format(" (line {})", rule.line) : std::string{});
+}
+
+}  // namespace
+
+std::string_view name_of(Label label) { return kLabels.at(static_cast<std::size_t>(label)); }
+std::string_view name_of(Zone zone) { return kZoneNames.at(static_cast<std::size_t>(zone)); }
+
+Result<Label> parse_label(std::string_view name) {
+  const auto found = std::ranges::find(kLabels, name);
+  if (found != kLabels.end()) return static_cast<Label>(found - kLabels.begin());
+  return fail(ErrorCode::invalid_request,
+              fmt::format("\"{}\" is no label; one of: {}", name.substr(0, 64), fmt::join(kLabels, ", ")));
+}
+
+Result<Zone> parse_zone(std::string_view name) {
+  const auto found = std::ranges::find(kZoneNames, name);
+  if (found != kZoneNames.end()) return static_cast<Zone>(found - kZoneNames.begin());
+  return fail(ErrorCode::invalid_request,
+              fmt::format("\"{}\" is no zone; one of: {}", name.substr(0, 64), fmt::join(kZoneNames, ", ")));
+}
+
+bool matches_glob(std::string_view pattern, std::string_view text) {
+  // The last star takes one character more at each mismatch behind it; earlier stars never need to.
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool Policy::under_ceiling(Label label, Zone zone) const {
+  const auto& ceiling = options_.ceilings[static_cast<std::size_t>(zone)];
+  return ceiling && label <= *ceiling;
+}
+
+const Rule* Policy::match(const Subject& subject, Label label, const Destination& to) const {
+  for (const Rule& rule : options_.rules) {
+    if (rule.label && (rule.allow ? label > *rule.label : label < *rule.label)) continue;
+    if (rule.zone && *rule.zone != to.zone) continue;
+    if (rule.region && *rule.region != to.region) continue;
+    if (rule.target && !matches_glob(*rule.target, to.target)) continue;
+    if (rule.principal && !names(*rule.principal, subject)) continue;
+    return &rule;
+  }
+  return nullptr;
+}
+
+std::optional<Permit> Policy::permit(const Subject& subject, Label label, ContentDigest content, const Destination& to,
+                                     const Grants& grants) const {
+  if (!under_ceiling(label, to.zone) || !grants.model || !grants.budget) return std::nullopt;
+  const Rule* rule = match(subject, label, to);
+  if (rule != nullptr ? !rule->allow : !options_.otherwise) return std::nullopt;
+  return Permit{content, to.target};
+}
+
+Verdict Policy::explain(const Subject& subject, Label label, ContentDigest content, const Destination& to,
+                        const Grants& grants) const {
+  Verdict verdict{.permit = permit(subject, label, content, to, grants), .conditions = {}};
+  const auto& ceiling = options_.ceilings[static_cast<std::size_t>(to.zone)];
+  verdict.conditions.push_back(
+      {.name = "ceiling",
+       .holds = under_ceiling(label, to.zone),
+       .why = ceiling
+                  ? fmt::format("zone {} may see up to {}, the content is {}", name_of(to.zone), name_of(*ceiling),
+                                name_of(label))
+                  : fmt::format("zone {} has no ceiling in policy.zones, so it may see nothing", name_of(to.zone))});
+  const Rule* rule = match(subject, label, to);
+  verdict.conditions.push_back(
+      {.name = "rules",
+       .holds = rule != nullptr ? rule->allow : options_.otherwise,
+       .why = rule != nullptr ? describe(*rule)
+                              : fmt::format("no rule matches; otherwise: {}", options_.otherwise ? "allow" : "deny")});
+  verdict.conditions.push_back({.name = "identity", .holds = grants.model, .why = grants.model_why});
+  verdict.conditions.push_back({.name = "budget", .holds = grants.budget, .why = grants.budget_why});
+  return verdict;
+}
+
+}  // namespace hearth::policy
