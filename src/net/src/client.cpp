@@ -28,7 +28,7 @@ namespace http = boost::beast::http;
 using Parser = http::response_parser<http::buffer_body>;
 
 constexpr std::uint32_t kMaxAnswerHead = 64 * 1024;
-constexpr std::size_t kReadPiece = 64 * 1024;
+constexpr std::size_t kReadPiece = 32 * 1024;
 constexpr std::size_t kFilePiece = 256 * 1024;
 constexpr int kMaxInterimAnswers = 8;  // 100 Continue and the like before the real one
 
@@ -39,14 +39,15 @@ struct FileHandle {
   }
 };
 
-/// What a request needs beside the request itself; lives in the coroutine that runs it.
+/// One request and its answer.
 struct Exchange {
-  const ClientRequest& request;
-  const OnHead& on_head;
-  const OnBody& on_body;  // empty: the body is collected
+  ClientRequest request;
   ClientResponse response{};
   std::unique_ptr<ClientStream> stream{};
-  bool answer_began = false;  // a byte of the answer has come: a retry could do the work twice
+  std::optional<Parser> parser{};
+  boost::system::error_code send_error{};  // a server may have answered before the connection broke
+  bool answer_began = false;               // a byte of the answer has come: a retry could do the work twice
+  std::unique_ptr<char[]> piece{};
 };
 
 bool is_redirect(int status) {
@@ -86,6 +87,10 @@ class PooledClient final : public Client {
     co_return co_await async_stream(std::move(request), {}, {});
   }
   Task<Result<ClientResponse>> async_stream(ClientRequest request, OnHead on_head, OnBody on_body) override;
+  Task<Result<std::unique_ptr<ClientAnswer>>> async_open(ClientRequest request) override;
+
+  /// The next piece of the body; empty at the end, when the connection goes back to the pool.
+  Task<Result<std::string_view>> async_read(Exchange& x);
 
  private:
   Task<Result<>> async_once(Exchange& x);
@@ -93,8 +98,8 @@ class PooledClient final : public Client {
   Task<Result<>> async_attempt(Exchange& x);
   Task<Result<boost::system::error_code>> async_send(Exchange& x);
   Task<Result<boost::system::error_code>> async_send_file(Exchange& x, std::uint64_t length, int fd);
-  Task<Result<>> async_receive(Exchange& x, boost::system::error_code send_error);
-  Task<Result<>> async_receive_body(Exchange& x, Parser& parser, bool collect);
+  Task<Result<>> async_receive_head(Exchange& x);
+  Task<Result<>> async_receive_body(Exchange& x, const OnBody& on_body);
 
   asio::any_io_executor executor_;
   Options options_;
@@ -104,14 +109,36 @@ class PooledClient final : public Client {
   async::BlockingPool files_{1};
 };
 
+class PooledAnswer final : public ClientAnswer {
+ public:
+  PooledAnswer(PooledClient& client, ClientRequest request)
+      : client_{client}, exchange_{.request = std::move(request)} {}
+  Exchange& exchange() noexcept { return exchange_; }
+  const ClientResponse& head() const noexcept override { return exchange_.response; }
+  Task<Result<std::string_view>> async_read() override { return client_.async_read(exchange_); }
+
+ private:
+  PooledClient& client_;
+  Exchange exchange_;
+};
+
+Task<Result<std::unique_ptr<ClientAnswer>>> PooledClient::async_open(ClientRequest request) {
+  auto answer = std::make_unique<PooledAnswer>(*this, std::move(request));
+  answer->exchange().response.final_url = answer->exchange().request.url;
+  HEARTH_CO_CHECKED(co_await async_once(answer->exchange()));
+  co_return std::unique_ptr<ClientAnswer>{std::move(answer)};
+}
+
 Task<Result<ClientResponse>> PooledClient::async_stream(ClientRequest request, OnHead on_head, OnBody on_body) {
-  const bool may_redirect = request.method == "GET" || request.method == "HEAD";
+  const bool may_redirect = (request.method == "GET" || request.method == "HEAD") && request.max_redirects > 0;
   for (int hops = 0;; ++hops) {
-    Exchange x{.request = request, .on_head = on_head, .on_body = on_body};
+    Exchange x{.request = request};
     x.response.final_url = request.url;
     HEARTH_CO_CHECKED(co_await async_once(x));
     const auto location = x.response.headers.get("Location");
-    const bool redirected = may_redirect && request.max_redirects > 0 && is_redirect(x.response.status) && location;
+    const bool redirected = may_redirect && is_redirect(x.response.status) && location;
+    if (!redirected && on_head) HEARTH_CO_CHECKED(on_head(x.response));
+    HEARTH_CO_CHECKED(co_await async_receive_body(x, redirected ? OnBody{} : on_body));
     if (!redirected) co_return std::move(x.response);
     if (hops == request.max_redirects) {
       co_return fail(ErrorCode::upstream_error, fmt::format("{}: more than {} redirects", request.url.origin(), hops));
@@ -147,14 +174,14 @@ Task<Result<>> PooledClient::async_connect(Exchange& x) {
 }
 
 Task<Result<>> PooledClient::async_attempt(Exchange& x) {
-  HEARTH_CO_TRY(const auto send_error, co_await async_send(x));
-  if (send_error == boost::beast::error::timeout) {
-    co_return stream_error(send_error, x.request.url, "does not take the request");
+  HEARTH_CO_TRY(x.send_error, co_await async_send(x));
+  if (x.send_error == boost::beast::error::timeout) {
+    co_return stream_error(x.send_error, x.request.url, "does not take the request");
   }
-  co_return co_await async_receive(x, send_error);
+  co_return co_await async_receive_head(x);
 }
 
-// The error_code is the connection's; a server may have answered before it broke. An Error is the caller's fault.
+// The error_code is the connection's; an Error is the caller's fault.
 Task<Result<boost::system::error_code>> PooledClient::async_send(Exchange& x) {
   FileHandle file;
   std::uint64_t length = x.request.body.size();
@@ -201,17 +228,16 @@ Task<Result<boost::system::error_code>> PooledClient::async_send_file(Exchange& 
   co_return boost::system::error_code{};
 }
 
-Task<Result<>> PooledClient::async_receive(Exchange& x, boost::system::error_code send_error) {
-  std::optional<Parser> parser;
+Task<Result<>> PooledClient::async_receive_head(Exchange& x) {
   for (int interim = 0;; ++interim) {
-    parser.emplace();
-    parser->header_limit(kMaxAnswerHead);
-    parser->body_limit(boost::none);  // counted in async_receive_body, where on_body is known
-    parser->skip(x.request.method == "HEAD");
+    Parser& parser = x.parser.emplace();
+    parser.header_limit(kMaxAnswerHead);
+    parser.body_limit(boost::none);  // counted by who reads it
+    parser.skip(x.request.method == "HEAD");
     x.stream->expires_after(x.request.idle_timeout);
-    const auto [ec, n] = co_await http::async_read_header(*x.stream, x.stream->buffer, *parser, use_tuple);
-    x.answer_began = x.answer_began || n > 0 || parser->got_some();
-    if (ec && !x.answer_began) co_return stream_error(send_error ? send_error : ec, x.request.url, "no answer");
+    const auto [ec, n] = co_await http::async_read_header(*x.stream, x.stream->buffer, parser, use_tuple);
+    x.answer_began = x.answer_began || n > 0 || parser.got_some();
+    if (ec && !x.answer_began) co_return stream_error(x.send_error ? x.send_error : ec, x.request.url, "no answer");
     if (ec == boost::beast::error::timeout || ec == http::error::end_of_stream || ec == http::error::partial_message) {
       co_return stream_error(ec, x.request.url, "the answer broke off");
     }
@@ -219,33 +245,26 @@ Task<Result<>> PooledClient::async_receive(Exchange& x, boost::system::error_cod
       co_return fail(ErrorCode::upstream_error,
                      fmt::format("{}: not an HTTP answer ({})", x.request.url.origin(), ec.message()));
     }
-    if (parser->get().result_int() >= 200) break;
+    if (parser.get().result_int() >= 200) break;
     if (interim == kMaxInterimAnswers) {
       co_return fail(ErrorCode::upstream_error, fmt::format("{}: too many 1xx answers", x.request.url.origin()));
     }
   }
-  x.response.status = static_cast<int>(parser->get().result_int());
-  for (const auto& field : parser->get()) {
+  x.response.status = static_cast<int>(x.parser->get().result_int());
+  for (const auto& field : x.parser->get()) {
     x.response.headers.add(std::string{field.name_string()}, std::string{field.value()});
-  }
-  const bool may_redirect = x.request.method == "GET" || x.request.method == "HEAD";
-  const bool hop = may_redirect && x.request.max_redirects > 0 && is_redirect(x.response.status) &&
-                   x.response.headers.get("Location").has_value();
-  if (!hop && x.on_head) HEARTH_CO_CHECKED(x.on_head(x.response));
-  HEARTH_CO_CHECKED(co_await async_receive_body(x, *parser, hop || !x.on_body));
-  if (parser->keep_alive() && !send_error && x.stream->buffer.size() == 0) {
-    pool_.put(x.request.url.origin(), std::move(x.stream), Clock::now());
   }
   co_return Result<>{};
 }
 
-Task<Result<>> PooledClient::async_receive_body(Exchange& x, Parser& parser, bool collect) {
-  std::vector<char> piece(kReadPiece);
-  while (!parser.is_done()) {
-    parser.get().body().data = piece.data();
-    parser.get().body().size = piece.size();
+Task<Result<std::string_view>> PooledClient::async_read(Exchange& x) {
+  if (!x.piece) x.piece = std::make_unique_for_overwrite<char[]>(kReadPiece);
+  while (!x.parser->is_done()) {
+    auto& body = x.parser->get().body();
+    body.data = x.piece.get();
+    body.size = kReadPiece;
     x.stream->expires_after(x.request.idle_timeout);
-    const auto [ec, n] = co_await http::async_read_some(*x.stream, x.stream->buffer, parser, use_tuple);
+    const auto [ec, n] = co_await http::async_read_some(*x.stream, x.stream->buffer, *x.parser, use_tuple);
     if (ec && ec != http::error::need_buffer) {
       const bool broken = ec == boost::beast::error::timeout || ec.category() == boost::system::system_category() ||
                           ec == http::error::partial_message || ec == asio::error::eof;
@@ -253,10 +272,20 @@ Task<Result<>> PooledClient::async_receive_body(Exchange& x, Parser& parser, boo
       co_return fail(ErrorCode::upstream_error,
                      fmt::format("{}: the answer is malformed ({})", x.request.url.origin(), ec.message()));
     }
-    const std::string_view got{piece.data(), piece.size() - parser.get().body().size};
-    if (got.empty()) continue;
-    if (!collect) {
-      HEARTH_CO_CHECKED(x.on_body(got));
+    if (body.size < kReadPiece) co_return std::string_view{x.piece.get(), kReadPiece - body.size};
+  }
+  if (x.stream && x.parser->keep_alive() && !x.send_error && x.stream->buffer.size() == 0) {
+    pool_.put(x.request.url.origin(), std::move(x.stream), Clock::now());
+  }
+  co_return std::string_view{};
+}
+
+Task<Result<>> PooledClient::async_receive_body(Exchange& x, const OnBody& on_body) {
+  while (true) {
+    HEARTH_CO_TRY(const std::string_view got, co_await async_read(x));
+    if (got.empty()) co_return Result<>{};
+    if (on_body) {
+      HEARTH_CO_CHECKED(on_body(got));
       continue;
     }
     if (x.response.body.size() + got.size() > x.request.max_body_bytes) {
@@ -265,7 +294,6 @@ Task<Result<>> PooledClient::async_receive_body(Exchange& x, Parser& parser, boo
     }
     x.response.body.append(got);
   }
-  co_return Result<>{};
 }
 
 }  // namespace

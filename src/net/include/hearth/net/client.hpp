@@ -43,6 +43,17 @@ struct ClientResponse {
   Url final_url;  // after redirects
 };
 
+/// An answer whose body is pulled. One coroutine of the client's context; destroyed before the client, on its thread.
+/// Read to its end, the connection serves the next request; destroyed earlier, it is closed.
+class ClientAnswer {
+ public:
+  virtual ~ClientAnswer() = default;
+  /// Status and headers; the body is empty.
+  virtual const ClientResponse& head() const noexcept = 0;
+  /// The next piece, valid until the next call; empty at the end. Waits at most ClientRequest::idle_timeout.
+  virtual Task<Result<std::string_view>> async_read() = 0;
+};
+
 /// Called with each piece of the body as it arrives; an error ends the request with it.
 using OnHead = std::function<Result<>(const ClientResponse& head)>;
 using OnBody = std::function<Result<>(std::string_view piece)>;
@@ -64,6 +75,8 @@ class Client {
   virtual Task<Result<ClientResponse>> async_request(ClientRequest request) = 0;
   /// As async_request, but the body goes to `on_body`; `on_head` sees status and headers first and may refuse.
   virtual Task<Result<ClientResponse>> async_stream(ClientRequest request, OnHead on_head, OnBody on_body) = 0;
+  /// Returns when the head has come. Redirects are not followed.
+  virtual Task<Result<std::unique_ptr<ClientAnswer>>> async_open(ClientRequest request) = 0;
 };
 
 }  // namespace hearth::net
