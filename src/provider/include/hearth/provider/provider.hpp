@@ -24,6 +24,14 @@ struct RequestContext {
   std::optional<std::int32_t> context;  // local models: the context length this caller wants (Ollama num_ctx)
 };
 
+/// Where an answer comes from, for the response headers.
+struct Placement {
+  std::string target;    // "lab/llama-3.1-70b"
+  std::string zone;      // "cluster"
+  std::string decision;  // an id that `hearth explain` takes
+  std::optional<double> confidence;
+};
+
 /// The answer as it is made. One coroutine pulls. Destroying it cancels the request within one token.
 class EventStream {
  public:
@@ -32,6 +40,8 @@ class EventStream {
   virtual Task<std::optional<inference::Event>> async_next() = 0;
   /// What was asked for and could not be done in full, for `x-hearth-degraded`. Known before the first event.
   virtual std::vector<std::string> degraded() const { return {}; }
+  /// Known before the first event; nullopt: the embedded engine was asked without a router.
+  virtual std::optional<Placement> placement() const { return std::nullopt; }
 };
 using EventStreamPtr = std::unique_ptr<EventStream>;
 

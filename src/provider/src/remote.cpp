@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/provider/remote.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "hearth/net/client.hpp"
+#include "probe.hpp"
+#include "protocol.hpp"
+#include "remote_stream.hpp"
+
+namespace hearth::provider {
+namespace {
+
+constexpr std::uint64_t kErrorBytesMax = 64 * 1024;  // of an error's body
+
+Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
+  if (kind == "openai") return make_openai_protocol(Dialect::openai);
+  if (kind == "vllm") return make_openai_protocol(Dialect::vllm);
+  if (kind == "sglang") return make_openai_protocol(Dialect::sglang);
+  if (kind == "llama-server") return make_openai_protocol(Dialect::llama_server);
+  if (kind == "mlx") return make_openai_protocol(Dialect::mlx);
+  if (kind == "hearth") return make_openai_protocol(Dialect::hearth);
+  if (kind == "compatible") return make_openai_protocol(Dialect::compatible);
+  if (kind == "anthropic") return make_anthropic_protocol();
+  if (kind == "gemini") return make_gemini_protocol();
+  if (kind == "ollama") return make_ollama_protocol();
+  return fail(ErrorCode::invalid_request,
+              fmt::format("\"{}\" is no kind of provider; one of: openai, anthropic, gemini, ollama, vllm, sglang, "
+                          "llama-server, mlx, hearth, compatible",
+                          kind),
+              "kind");
+}
+
+class RemoteImpl final : public Remote {
+ public:
+  RemoteImpl(RemoteOptions options, std::unique_ptr<Protocol> protocol, net::Url base, async::IoThreads& io)
+      : options_{std::move(options)}, protocol_{std::move(protocol)}, base_{std::move(base)}, io_{io} {
+    clients_.resize(io.size());
+    while (base_.target.ends_with('/')) base_.target.pop_back();
+    if (base_.target.ends_with("/v1"))
+      base_.target.erase(base_.target.size() - 3);  // as SDKs want it; paths bring their own
+  }
+
+  Task<Result<EventStreamPtr>> async_chat(policy::Permit permit, std::string target, RequestContext context,
+                                          inference::ChatRequest request) override;
+  Task<Result<EventStreamPtr>> async_complete(policy::Permit permit, std::string target, RequestContext context,
+                                              inference::CompletionRequest request) override;
+  Task<Result<inference::Embeddings>> async_embed(policy::Permit permit, std::string target, RequestContext context,
+                                                  inference::EmbeddingRequest request) override;
+  Task<Result<inference::Ranking>> async_rerank(policy::Permit permit, std::string target, RequestContext context,
+                                                inference::RerankRequest request) override;
+  Task<Result<Load>> async_probe() override;
+  Task<> async_close() override;
+
+ private:
+  template <class Request>
+  Result<> check(const policy::Permit& permit, const std::string& target, const Request& request) const;
+  Task<net::Client*> async_client();
+  net::ClientRequest to_request(HttpCall call, Deadline deadline) const;
+  /// The answer to a call once its head says 200; the protocol's error otherwise.
+  Task<Result<std::unique_ptr<net::ClientAnswer>>> async_open(HttpCall call, Deadline deadline);
+  Task<Result<std::string>> async_body(HttpCall call, Deadline deadline);
+  Task<Result<std::string>> async_get(std::string path);
+  static Task<> async_drop(std::unique_ptr<net::Client> client);
+
+  const RemoteOptions options_;
+  const std::unique_ptr<Protocol> protocol_;
+  net::Url base_;
+  async::IoThreads& io_;
+  std::vector<std::unique_ptr<net::Client>> clients_;  // by io thread; each touched by that thread only
+};
+
+template <class Request>
+Result<> RemoteImpl::check(const policy::Permit& permit, const std::string& target, const Request& request) const {
+  if (permit.covers(policy::ContentDigest::of(request), target)) return {};
+  return fail(ErrorCode::forbidden, fmt::format("the permit is not for this content at {}", target));
+}
+
+Task<net::Client*> RemoteImpl::async_client() {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const asio::execution_context& here = asio::query(executor, asio::execution::context);
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    if (&io_.at(i) != &here) continue;
+    if (!clients_[i]) {
+      clients_[i] = net::Client::create(
+          executor, {.max_idle_per_origin = options_.max_idle_connections, .ca_file = options_.ca_file});
+    }
+    co_return clients_[i].get();
+  }
+  co_return nullptr;
+}
+
+net::ClientRequest RemoteImpl::to_request(HttpCall call, Deadline deadline) const {
+  net::ClientRequest request;
+  request.method = "POST";
+  request.url = base_;
+  request.url.target += call.path;
+  request.headers = std::move(call.headers);
+  request.headers.add("Content-Type", "application/json");
+  if (!options_.key.empty()) {
+    auto [name, value] = protocol_->credential(options_.key.reveal());
+    request.headers.add(std::move(name), std::move(value));
+  }
+  request.body = std::move(call.body);
+  request.connect_timeout = options_.connect_timeout;
+  request.idle_timeout = options_.idle_timeout;
+  if (deadline.reachable()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.at() - Clock::now());
+    request.idle_timeout = std::clamp(left, std::chrono::milliseconds{1}, request.idle_timeout);
+    request.connect_timeout = std::min(request.connect_timeout, request.idle_timeout);
+  }
+  return request;
+}
+
+Task<Result<std::unique_ptr<net::ClientAnswer>>> RemoteImpl::async_open(HttpCall call, Deadline deadline) {
+  net::Client* client = co_await async_client();
+  if (client == nullptr) co_return fail(ErrorCode::internal, "a remote was called on a thread that is no io thread");
+  net::ClientRequest request = to_request(std::move(call), deadline);
+  HEARTH_CO_TRY(auto answer, co_await client->async_open(std::move(request)));
+  const int status = answer->head().status;
+  if (status >= 200 && status < 300) co_return std::move(answer);
+  std::string body;
+  while (body.size() < kErrorBytesMax) {
+    const Result<std::string_view> piece = co_await answer->async_read();
+    if (!piece || piece->empty()) break;
+    body.append(piece->substr(0, kErrorBytesMax - body.size()));
+  }
+  Error error = protocol_->error(status, answer->head().headers, body);
+  error.message = fmt::format("{}: {}", options_.name, error.message);
+  co_return fail(std::move(error));
+}
+
+Task<Result<std::string>> RemoteImpl::async_body(HttpCall call, Deadline deadline) {
+  HEARTH_CO_TRY(const auto answer, co_await async_open(std::move(call), deadline));
+  std::string body;
+  while (true) {
+    HEARTH_CO_TRY(const std::string_view piece, co_await answer->async_read());
+    if (piece.empty()) co_return body;
+    if (body.size() + piece.size() > options_.max_answer_bytes) {
+      co_return fail(ErrorCode::upstream_error,
+                     fmt::format("{}: the answer is over {} bytes", options_.name, options_.max_answer_bytes));
+    }
+    body.append(piece);
+  }
+}
+
+Task<Result<EventStreamPtr>> RemoteImpl::async_chat(policy::Permit permit, std::string target, RequestContext context,
+                                                    inference::ChatRequest request) {
+  HEARTH_CO_CHECKED(check(permit, target, request));
+  HEARTH_CO_TRY(HttpCall call, protocol_->chat(request, true));
+  HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline));
+  co_return make_remote_stream(
+      {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
+      protocol_->chat_decoder(true, request.generation.n));
+}
+
+Task<Result<EventStreamPtr>> RemoteImpl::async_complete(policy::Permit permit, std::string target,
+                                                        RequestContext context, inference::CompletionRequest request) {
+  HEARTH_CO_CHECKED(check(permit, target, request));
+  HEARTH_CO_TRY(HttpCall call, protocol_->complete(request, true));
+  HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline));
+  co_return make_remote_stream(
+      {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
+      protocol_->completion_decoder(true, request.generation.n));
+}
+
+Task<Result<inference::Embeddings>> RemoteImpl::async_embed(policy::Permit permit, std::string target,
+                                                            RequestContext context,
+                                                            inference::EmbeddingRequest request) {
+  HEARTH_CO_CHECKED(check(permit, target, request));
+  HEARTH_CO_TRY(HttpCall call, protocol_->embed(request));
+  HEARTH_CO_TRY(const std::string body, co_await async_body(std::move(call), context.deadline));
+  HEARTH_CO_TRY(inference::Embeddings out, protocol_->embeddings(body));
+  if (out.vectors.size() != request.inputs.size()) {
+    co_return fail(ErrorCode::upstream_error, fmt::format("{}: {} vectors for {} inputs", options_.name,
+                                                          out.vectors.size(), request.inputs.size()));
+  }
+  co_return out;
+}
+
+Task<Result<inference::Ranking>> RemoteImpl::async_rerank(policy::Permit permit, std::string target,
+                                                          RequestContext context, inference::RerankRequest request) {
+  HEARTH_CO_CHECKED(check(permit, target, request));
+  HEARTH_CO_TRY(HttpCall call, protocol_->rerank(request));
+  HEARTH_CO_TRY(const std::string body, co_await async_body(std::move(call), context.deadline));
+  HEARTH_CO_TRY(inference::Ranking out, protocol_->ranking(body));
+  if (out.scores.size() != request.documents.size()) {
+    co_return fail(ErrorCode::upstream_error, fmt::format("{}: {} scores for {} documents", options_.name,
+                                                          out.scores.size(), request.documents.size()));
+  }
+  co_return out;
+}
+
+Task<Result<std::string>> RemoteImpl::async_get(std::string path) {
+  net::Client* client = co_await async_client();
+  if (client == nullptr) co_return fail(ErrorCode::internal, "a remote was called on a thread that is no io thread");
+  net::ClientRequest request = to_request({.path = std::move(path), .headers = {}, .body = {}}, {});
+  request.method = "GET";
+  request.max_body_bytes = kProbeBytesMax;
+  request.idle_timeout = kProbeTimeout;
+  request.connect_timeout = std::min(request.connect_timeout, kProbeTimeout);
+  HEARTH_CO_TRY(net::ClientResponse response, co_await client->async_request(std::move(request)));
+  if (response.status >= 200 && response.status < 300) co_return std::move(response.body);
+  co_return fail(protocol_->error(response.status, response.headers, response.body));
+}
+
+Task<Result<Load>> RemoteImpl::async_probe() {
+  Load load;
+  const ProbePlan plan = probe_plan(options_.kind);
+  HEARTH_CO_TRY(const std::string models, co_await async_get(plan.models_path));
+  read_models(options_.kind, models, load);
+  if (!plan.load_path.empty()) {
+    // A server without metrics is as healthy as one with them.
+    if (const Result<std::string> text = co_await async_get(plan.load_path)) read_load(options_.kind, *text, load);
+  }
+  co_return load;
+}
+
+Task<> RemoteImpl::async_drop(std::unique_ptr<net::Client> client) {
+  client.reset();
+  co_return;
+}
+
+Task<> RemoteImpl::async_close() {
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    if (!clients_[i]) continue;
+    co_await asio::co_spawn(io_.at(i), async_drop(std::move(clients_[i])), asio::use_awaitable);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Remote>> Remote::create(RemoteOptions options, async::IoThreads& io) {
+  HEARTH_TRY(auto protocol, make_protocol(options.kind));
+  HEARTH_TRY(net::Url base, net::Url::parse(options.url));
+  return std::make_unique<RemoteImpl>(std::move(options), std::move(protocol), std::move(base), io);
+}
+
+}  // namespace hearth::provider

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "hearth/net/client.hpp"
+#include "hearth/provider/provider.hpp"
+#include "protocol.hpp"
+
+namespace hearth::provider {
+
+struct RemoteStreamOptions {
+  std::string name;  // of the provider, for errors
+  std::uint64_t max_bytes = 0;
+  Deadline deadline;
+};
+
+/// Pulls an answer's bytes through its decoder. A connection that breaks, bytes beyond the bound and a passed deadline
+/// end it with Failed. Destroying it closes the connection unless the answer was read to its end.
+EventStreamPtr make_remote_stream(RemoteStreamOptions options, std::unique_ptr<net::ClientAnswer> answer,
+                                  std::unique_ptr<AnswerDecoder> decoder);
+
+}  // namespace hearth::provider
