@@ -48,7 +48,7 @@ sanitized() {
   configured "$1"
   cmake --build "build/$1" --parallel "$jobs"
   ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-  TSAN_OPTIONS=second_deadlock_stack=1:halt_on_error=1 \
+  TSAN_OPTIONS=second_deadlock_stack=1:halt_on_error=1:suppressions=$PWD/tools/tsan.supp \
     ctest --test-dir "build/$1" --output-on-failure --no-tests=ignore --parallel 2 --label-exclude 'lint|clients|api'
 }
 asan() { sanitized asan "ASan and UBSan"; }
