@@ -38,14 +38,14 @@ class PoolTest : public ::testing::Test {
     out = co_await pool.async_acquire(std::move(s), keep);
   }
   Result<Lease> acquire(ModelSpec s, std::optional<std::chrono::seconds> keep = {}) {
-    asio::io_context io;
+    io.restart();
     std::optional<Result<Lease>> out;
     asio::co_spawn(io, acquire_into(*pool, std::move(s), keep, out), asio::detached);
     io.run();
     return std::move(*out);
   }
   void tick(Clock::time_point now, Pressure pressure = Pressure::none) {
-    asio::io_context io;
+    io.restart();
     asio::co_spawn(io, pool->async_tick(now, pressure), asio::detached);
     io.run();
   }
@@ -56,13 +56,13 @@ class PoolTest : public ::testing::Test {
   }
 
   std::filesystem::path folder;
+  asio::io_context io;  // before the pool of threads, which may still be inside a post() that has run already
   async::BlockingPool blocking{2};
   std::shared_ptr<Pool> pool;
 };
 
 TEST_F(PoolTest, ManyRequestsForOneModelCauseOneLoad) {
   make(100 * one());
-  asio::io_context io;
   std::vector<std::optional<Result<Lease>>> leases(8);
   for (auto& lease : leases) asio::co_spawn(io, acquire_into(*pool, spec("a"), {}, lease), asio::detached);
   io.run();
