@@ -21,9 +21,11 @@ const configured = (text) => {
 };
 
 timed('SIGTERM lets streams end, takes nothing new, and ends with 0', async () => {
-  const server = await startServer();
+  const server = await startServer({ config: `shutdown_grace: 50s
+models: [{name: tiny, path: ${modelFile('tiny50k')}, context: 2048}]
+` });
   const stream = await fetch(`${server.url}/v1/completions`, { method: 'POST', body: JSON.stringify(
-    { model: 'tiny', prompt: 'hi', max_tokens: 600, ignore_eos: true, stream: true }) });
+    { model: 'tiny', prompt: 'hi', max_tokens: 300, ignore_eos: true, stream: true }) });
   const reader = stream.body.getReader();
   const decoder = new TextDecoder();
   let text = decoder.decode((await reader.read()).value);

@@ -4,18 +4,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
+
+#include "json_text.hpp"
 
 namespace hearth::provider {
 namespace {
 
-using Json = nlohmann::json;
 constexpr std::size_t kModelsMax = 10'000;
-
-std::string text_of(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
-}
 
 std::optional<std::int32_t> count(std::optional<double> value) {
   if (!value || !std::isfinite(*value) || *value < 0 || *value > 1e9) return std::nullopt;
@@ -40,12 +35,11 @@ MetricNames names_of(std::string_view kind) {
 
 void read_slots(const Json& slots, Load& load) {
   if (!slots.is_array()) return;
-  const auto busy = std::ranges::count_if(slots, [](const Json& slot) {
-    if (!slot.is_object()) return false;
-    const auto it = slot.find("is_processing");
-    return it != slot.end() && it->is_boolean() && it->get<bool>();
+  const auto count = std::ranges::count_if(slots, [](const Json& slot) {
+    const Json& busy = at(slot, "is_processing");
+    return busy.is_boolean() && busy.get<bool>();
   });
-  load.running = static_cast<std::int32_t>(busy);
+  load.running = static_cast<std::int32_t>(count);
 }
 
 }  // namespace
@@ -59,19 +53,18 @@ ProbePlan probe_plan(std::string_view kind) {
 }
 
 void read_models(std::string_view kind, std::string_view body, Load& load) {
-  const Json answer = Json::parse(body, nullptr, false);
-  if (!answer.is_object()) return;
+  const Json answer = parse_json(body);
   const bool own_list = kind == "ollama" || kind == "gemini";
-  const auto list = answer.find(own_list ? "models" : "data");
-  if (list == answer.end() || !list->is_array()) return;
-  for (const Json& model : *list) {
+  const Json& list = at(answer, own_list ? "models" : "data");
+  if (!list.is_array()) return;
+  for (const Json& model : list) {
     if (!model.is_object() || load.models.size() >= kModelsMax) continue;
-    std::string name = text_of(model, own_list ? "name" : "id");
+    std::string name = text_at(model, own_list ? "name" : "id");
     constexpr std::string_view kGeminiPrefix = "models/";
     if (kind == "gemini" && name.starts_with(kGeminiPrefix)) name.erase(0, kGeminiPrefix.size());
     if (name.empty()) continue;
     // Ollama lists models that it only passes on: they answer on localhost and run in a cloud.
-    if (!text_of(model, "remote_host").empty() || !text_of(model, "remote_model").empty()) {
+    if (!text_at(model, "remote_host").empty() || !text_at(model, "remote_model").empty()) {
       load.relayed.push_back(name);
     }
     load.models.push_back(std::move(name));
@@ -79,7 +72,7 @@ void read_models(std::string_view kind, std::string_view body, Load& load) {
 }
 
 void read_load(std::string_view kind, std::string_view body, Load& load) {
-  if (kind == "llama-server") return read_slots(Json::parse(body, nullptr, false), load);
+  if (kind == "llama-server") return read_slots(parse_json(body), load);
   const MetricNames names = names_of(kind);
   load.running = count(metric_sum(body, names.running));
   load.waiting = count(metric_sum(body, names.waiting));

@@ -37,20 +37,22 @@ class AnswerDecoder {
   virtual std::string_view model() const = 0;
 };
 
-/// Stateless; any thread. Encoders fail with `unsupported`, naming the field in the words of the native request
+/// Answers are always asked for as streams: a client that wants one piece gets it put together, and failing over works
+/// the same for both. Stateless; any thread. Encoders fail with `unsupported`, naming the field in the words of the
+/// native request
 /// ("images", "constraint: regex", …), for what the protocol cannot carry: nothing is dropped silently.
 /// `request.model` is the name to send.
 class Protocol {
  public:
   virtual ~Protocol() = default;
-  virtual Result<HttpCall> chat(const inference::ChatRequest& request, bool stream) const = 0;
-  virtual Result<HttpCall> complete(const inference::CompletionRequest& request, bool stream) const = 0;
+  virtual Result<HttpCall> chat(const inference::ChatRequest& request) const = 0;
+  virtual Result<HttpCall> complete(const inference::CompletionRequest& request) const = 0;
   virtual Result<HttpCall> embed(const inference::EmbeddingRequest& request) const = 0;
   virtual Result<HttpCall> rerank(const inference::RerankRequest& request) const = 0;
 
   /// `n`: choices that were asked for.
-  virtual std::unique_ptr<AnswerDecoder> chat_decoder(bool stream, std::int32_t n) const = 0;
-  virtual std::unique_ptr<AnswerDecoder> completion_decoder(bool stream, std::int32_t n) const = 0;
+  virtual std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t n) const = 0;
+  virtual std::unique_ptr<AnswerDecoder> completion_decoder(std::int32_t n) const = 0;
   virtual Result<inference::Embeddings> embeddings(std::string_view body) const = 0;
   virtual Result<inference::Ranking> ranking(std::string_view body) const = 0;
 
@@ -67,8 +69,5 @@ class Protocol {
 enum class Dialect : std::uint8_t { openai, vllm, sglang, llama_server, mlx, hearth, compatible };
 
 std::unique_ptr<Protocol> make_openai_protocol(Dialect dialect);
-std::unique_ptr<Protocol> make_anthropic_protocol();
-std::unique_ptr<Protocol> make_gemini_protocol();
-std::unique_ptr<Protocol> make_ollama_protocol();
 
 }  // namespace hearth::provider

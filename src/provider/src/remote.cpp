@@ -24,12 +24,9 @@ Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
   if (kind == "mlx") return make_openai_protocol(Dialect::mlx);
   if (kind == "hearth") return make_openai_protocol(Dialect::hearth);
   if (kind == "compatible") return make_openai_protocol(Dialect::compatible);
-  if (kind == "anthropic") return make_anthropic_protocol();
-  if (kind == "gemini") return make_gemini_protocol();
-  if (kind == "ollama") return make_ollama_protocol();
   return fail(ErrorCode::invalid_request,
-              fmt::format("\"{}\" is no kind of provider; one of: openai, anthropic, gemini, ollama, vllm, sglang, "
-                          "llama-server, mlx, hearth, compatible",
+              fmt::format("\"{}\" is no kind of provider; one of: openai, vllm, sglang, llama-server, mlx, hearth, "
+                          "compatible",
                           kind),
               "kind");
 }
@@ -150,21 +147,21 @@ Task<Result<std::string>> RemoteImpl::async_body(HttpCall call, Deadline deadlin
 Task<Result<EventStreamPtr>> RemoteImpl::async_chat(policy::Permit permit, std::string target, RequestContext context,
                                                     inference::ChatRequest request) {
   HEARTH_CO_CHECKED(check(permit, target, request));
-  HEARTH_CO_TRY(HttpCall call, protocol_->chat(request, true));
+  HEARTH_CO_TRY(HttpCall call, protocol_->chat(request));
   HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline));
   co_return make_remote_stream(
       {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
-      protocol_->chat_decoder(true, request.generation.n));
+      protocol_->chat_decoder(request.generation.n));
 }
 
 Task<Result<EventStreamPtr>> RemoteImpl::async_complete(policy::Permit permit, std::string target,
                                                         RequestContext context, inference::CompletionRequest request) {
   HEARTH_CO_CHECKED(check(permit, target, request));
-  HEARTH_CO_TRY(HttpCall call, protocol_->complete(request, true));
+  HEARTH_CO_TRY(HttpCall call, protocol_->complete(request));
   HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline));
   co_return make_remote_stream(
       {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
-      protocol_->completion_decoder(true, request.generation.n));
+      protocol_->completion_decoder(request.generation.n));
 }
 
 Task<Result<inference::Embeddings>> RemoteImpl::async_embed(policy::Permit permit, std::string target,

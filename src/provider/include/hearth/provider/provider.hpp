@@ -22,6 +22,12 @@ struct RequestContext {
   Deadline deadline;
   std::optional<std::chrono::seconds> keep_alive;  // local models: stay loaded so long after this; negative: for ever
   std::optional<std::int32_t> context;  // local models: the context length this caller wants (Ollama num_ctx)
+  // For the router; the engine needs none of them.
+  std::string route;    // overrides the request's model
+  std::string label;    // of the content, as the client says; empty: the policy's default
+  std::string session;  // requests of one session stay with one target
+  std::optional<std::chrono::milliseconds> max_latency;
+  std::optional<double> max_cost;  // US$
 };
 
 /// Where an answer comes from, for the response headers.

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openai_answer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "hearth/net/sse.hpp"
+
+namespace hearth::provider {
+namespace {
+
+using inference::Event;
+
+constexpr std::size_t kToolCallsMax = 128;
+
+inference::FinishReason reason_of(const std::string& name) {
+  if (name == "length" || name == "max_tokens") return inference::FinishReason::length;
+  if (name == "tool_calls" || name == "function_call") return inference::FinishReason::tool_calls;
+  return inference::FinishReason::stop;  // "stop", "content_filter", and what only one server knows
+}
+
+inference::Usage usage_of(const Json& usage) {
+  return {.prompt_tokens = count_at(usage, "prompt_tokens"),
+          .cached_tokens = count_at(at(usage, "prompt_tokens_details"), "cached_tokens"),
+          .completion_tokens = count_at(usage, "completion_tokens"),
+          .reasoning_tokens = count_at(at(usage, "completion_tokens_details"), "reasoning_tokens")};
+}
+
+std::string bytes_of(const Json& token) {
+  const Json& bytes = at(token, "bytes");
+  if (!bytes.is_array()) return text_at(token, "token");
+  std::string out;
+  for (const Json& byte : bytes) {
+    if (byte.is_number_integer()) out += static_cast<char>(byte.get<std::int64_t>() & 0xFF);
+  }
+  return out;
+}
+
+std::vector<inference::TokenLogprob> chat_logprobs(const Json& logprobs) {
+  std::vector<inference::TokenLogprob> out;
+  const Json& content = at(logprobs, "content");
+  if (!content.is_array()) return out;
+  for (const Json& token : content) {
+    inference::TokenLogprob entry{.id = -1,
+                                  .bytes = bytes_of(token),
+                                  .logprob = static_cast<float>(number_at(token, "logprob").value_or(0)),
+                                  .top = {}};
+    const Json& top = at(token, "top_logprobs");
+    if (top.is_array()) {
+      for (const Json& other : top) {
+        entry.top.push_back({.id = -1,
+                             .bytes = bytes_of(other),
+                             .logprob = static_cast<float>(number_at(other, "logprob").value_or(0))});
+      }
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+std::vector<inference::TokenLogprob> text_logprobs(const Json& logprobs) {
+  if (at(logprobs, "content").is_array()) return chat_logprobs(logprobs);  // llama-server's way, here too
+  std::vector<inference::TokenLogprob> out;
+  const Json& tokens = at(logprobs, "tokens");
+  const Json& values = at(logprobs, "token_logprobs");
+  if (!tokens.is_array() || !values.is_array()) return out;
+  for (std::size_t i = 0; i < std::min(tokens.size(), values.size()); ++i) {
+    if (!tokens[i].is_string() || !values[i].is_number()) continue;
+    out.push_back({.id = -1, .bytes = tokens[i].get<std::string>(), .logprob = values[i].get<float>(), .top = {}});
+  }
+  return out;
+}
+
+/// One choice of the answer, on its way.
+struct Choice {
+  bool began = false;
+  std::optional<inference::FinishReason> reason;
+  std::string stop_sequence;
+  std::vector<bool> announced;  // tool calls, by index
+  double logprob_sum = 0;
+  std::int64_t logprobs = 0;
+};
+
+class OpenAiDecoder final : public AnswerDecoder {
+ public:
+  OpenAiDecoder(bool chat, std::int32_t n) : chat_{chat}, choices_(static_cast<std::size_t>(std::max(n, 1))) {}
+
+  void feed(std::string_view bytes, std::vector<Event>& out) override {
+    if (ended_) return;
+    auto events = parser_.feed(bytes);
+    if (!events) return end_with(std::move(events).error(), out);
+    for (const net::SseEvent& event : *events) {
+      if (ended_) return;
+      take(event.data, out);
+    }
+  }
+
+  void finish(std::vector<Event>& out) override {
+    if (!ended_) end(out);
+  }
+  std::string_view model() const override { return model_; }
+
+ private:
+  void take(const std::string& data, std::vector<Event>& out) {
+    if (data == "[DONE]") return end(out);
+    const Json chunk = parse_json(data);
+    if (!chunk.is_object()) {
+      return end_with({.code = ErrorCode::upstream_error,
+                       .message = "an event of the stream is no JSON object",
+                       .param = {},
+                       .retry_after = {}},
+                      out);
+    }
+    if (const Json& error = at(chunk, "error"); !error.is_null()) return end_with(openai_stream_error(error), out);
+    if (model_.empty()) model_ = text_at(chunk, "model");
+    if (const Json& usage = at(chunk, "usage"); usage.is_object()) usage_ = usage_of(usage);
+    const Json& choices = at(chunk, "choices");
+    if (!choices.is_array()) return;
+    for (const Json& choice : choices) take_choice(choice, out);
+  }
+
+  void take_choice(const Json& json, std::vector<Event>& out) {
+    const auto index = static_cast<std::size_t>(count_at(json, "index"));
+    if (index >= choices_.size() || choices_[index].reason) return;  // more than was asked for, or after its end
+    Choice& choice = choices_[index];
+    const auto number = static_cast<std::int32_t>(index);
+    if (!std::exchange(choice.began, true)) out.push_back({.choice = number, .body = inference::PromptDone{}});
+    const Json& delta = at(json, "delta");
+    const std::string thought =
+        at(delta, "reasoning_content").is_string() ? text_at(delta, "reasoning_content") : text_at(delta, "reasoning");
+    if (!thought.empty()) out.push_back({.choice = number, .body = inference::ReasoningDelta{thought}});
+    inference::TextDelta text{
+        .text = chat_ ? text_at(delta, "content") : text_at(json, "text"), .logprobs = {}, .tokens = {}};
+    const Json& logprobs = at(json, "logprobs");
+    if (logprobs.is_object()) text.logprobs = chat_ ? chat_logprobs(logprobs) : text_logprobs(logprobs);
+    for (const auto& token : text.logprobs) {
+      choice.logprob_sum += token.logprob;
+      ++choice.logprobs;
+    }
+    if (!text.text.empty() || !text.logprobs.empty()) out.push_back({.choice = number, .body = std::move(text)});
+    take_calls(at(delta, "tool_calls"), choice, number, out);
+    if (const std::string reason = text_at(json, "finish_reason"); !reason.empty()) choice.reason = reason_of(reason);
+    choice.stop_sequence = text_at(json, "stop_reason");  // vLLM: which of ours it was
+  }
+
+  static void take_calls(const Json& calls, Choice& choice, std::int32_t number, std::vector<Event>& out) {
+    if (!calls.is_array()) return;
+    for (const Json& json : calls) {
+      const bool counted = at(json, "index").is_number();
+      const std::size_t index = counted ? static_cast<std::size_t>(count_at(json, "index")) : choice.announced.size();
+      if (index >= kToolCallsMax) continue;
+      if (choice.announced.size() <= index) choice.announced.resize(index + 1);
+      const Json& function = at(json, "function");
+      inference::ToolCallDelta delta{.index = index, .id = {}, .name = {}, .arguments = text_at(function, "arguments")};
+      if (!choice.announced[index]) {
+        choice.announced[index] = true;
+        delta.id = text_at(json, "id");
+        if (delta.id.empty()) delta.id = fmt::format("call_{}_{}", number, index);
+        delta.name = text_at(function, "name");
+      }
+      out.push_back({.choice = number, .body = std::move(delta)});
+    }
+  }
+
+  /// The stream has ended as far as the server is concerned: usage comes after the last choice's end, so here is where
+  /// choices finish.
+  void end(std::vector<Event>& out) {
+    const bool whole = std::ranges::all_of(choices_, [](const Choice& c) { return c.reason.has_value(); });
+    if (!whole) {
+      return end_with({.code = ErrorCode::upstream_error,
+                       .message = "the stream ended before the answer did",
+                       .param = {},
+                       .retry_after = {}},
+                      out);
+    }
+    ended_ = true;
+    for (std::size_t i = 0; i < choices_.size(); ++i) {
+      Choice& choice = choices_[i];
+      inference::Finished finished{.reason = *choice.reason, .stop_sequence = {}, .usage = {}, .timings = {}};
+      if (!choice.stop_sequence.empty() && finished.reason == inference::FinishReason::stop) {
+        finished.reason = inference::FinishReason::stop_sequence;
+        finished.stop_sequence = std::move(choice.stop_sequence);
+      }
+      // The server counts all choices together.
+      if (i == 0) finished.usage = usage_;
+      if (choice.logprobs > 0) finished.mean_logprob = choice.logprob_sum / static_cast<double>(choice.logprobs);
+      out.push_back({.choice = static_cast<std::int32_t>(i), .body = std::move(finished)});
+    }
+  }
+
+  void end_with(Error error, std::vector<Event>& out) {
+    ended_ = true;
+    out.push_back({.choice = 0, .body = inference::Failed{std::move(error)}});
+  }
+
+  const bool chat_;
+  net::SseParser parser_;
+  std::vector<Choice> choices_;
+  inference::Usage usage_;
+  std::string model_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerDecoder> make_openai_decoder(bool chat, std::int32_t n) {
+  return std::make_unique<OpenAiDecoder>(chat, n);
+}
+
+}  // namespace hearth::provider
