@@ -14,7 +14,7 @@ namespace {
 /// A model that cannot think answers without, since Anthropic's clients ask for thinking whatever the model; the
 /// answer says so.
 Task<Result<>> async_settle_thinking(Call& call, inference::ChatRequest& chat) {
-  if (!chat.reasoning.enabled.value_or(false)) co_return Result<>{};
+  if (!chat.reasoning.enabled.value_or(false) || call.is_elsewhere(chat.model)) co_return Result<>{};
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), chat.model));
   if (!info.can_think) {
@@ -34,7 +34,7 @@ Task<Result<>> async_messages(Call& call) {
   Head head{random_id("msg_"), call.id(), chat.model, chat.generation.max_tokens.value_or(0)};
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(provider::EventStreamPtr events,
-                co_await call.engine().async_chat(std::move(context), std::move(chat)));
+                co_await call.inference().async_chat(std::move(context), std::move(chat)));
   std::vector<StreamSource> sources = one_source(std::move(events));
   if (request.stream) {
     MessageStream encoder{std::move(head)};

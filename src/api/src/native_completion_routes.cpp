@@ -18,7 +18,7 @@ Task<Result<std::vector<StreamSource>>> async_begin(Call& call, CompletionCall& 
     const auto first = static_cast<std::int32_t>(sources.size()) * request.request.generation.n;
     provider::RequestContext context = call.context();
     HEARTH_CO_TRY(provider::EventStreamPtr events,
-                  co_await call.engine().async_complete(std::move(context), std::move(one)));
+                  co_await call.inference().async_complete(std::move(context), std::move(one)));
     sources.push_back(StreamSource{std::move(events), first});
   }
   co_return sources;

@@ -96,7 +96,7 @@ Task<Result<>> async_embedding(Call& call) {
   HEARTH_CO_TRY(request.model, call.choose_model(request.model));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const inference::Embeddings made,
-                co_await call.engine().async_embed(std::move(context), std::move(request)));
+                co_await call.inference().async_embed(std::move(context), std::move(request)));
   call.record().usage.prompt_tokens = made.prompt_tokens;
   co_return co_await call.async_send_json(embeddings_body(made));
 }

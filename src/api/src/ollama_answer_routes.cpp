@@ -24,7 +24,7 @@ Result<provider::RequestContext> begin(Call& call, const Common& common) {
 }
 
 Task<Result<>> async_check_thinking(Call& call, provider::RequestContext context, const inference::ChatRequest& chat) {
-  if (!chat.reasoning.enabled.value_or(false)) co_return Result<>{};
+  if (!chat.reasoning.enabled.value_or(false) || call.is_elsewhere(chat.model)) co_return Result<>{};
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), chat.model));
   if (info.can_think) co_return Result<>{};
   co_return hearth::fail(ErrorCode::unsupported, fmt::format("\"{}\" does not support thinking", chat.model), "think");
@@ -68,32 +68,39 @@ inference::CompletionRequest continued(GenerateCall& request, Tokens tokens) {
 /// Raw prompts and suffixes: no template, no history.
 Task<Result<provider::EventStreamPtr>> async_begin_raw(Call& call, provider::RequestContext context,
                                                        GenerateCall& request) {
-  co_return co_await call.engine().async_complete(std::move(context), *std::move(request.completion));
+  co_return co_await call.inference().async_complete(std::move(context), *std::move(request.completion));
 }
 
 /// A prompt in the model's template. `out` is filled with the conversation's tokens when the answer has ended.
 Task<Result<provider::EventStreamPtr>> async_begin_templated(Call& call, provider::RequestContext context,
                                                              GenerateCall& request, std::shared_ptr<Tokens> out) {
+  if (call.is_elsewhere(request.chat.model)) {
+    if (!request.history.empty()) {
+      co_return hearth::fail(ErrorCode::unsupported, "the token history of another model's answer means nothing here",
+                             "context");
+    }
+    co_return co_await call.inference().async_chat(std::move(context), std::move(request.chat));
+  }
   History history{.model = request.chat.model, .before = std::move(request.history), .prompt = {}};
   HEARTH_CO_TRY(history.prompt, co_await call.engine().async_apply_template(context, request.chat));
   provider::EventStreamPtr events;
   if (history.before.empty()) {
-    HEARTH_CO_TRY(events, co_await call.engine().async_chat(context, std::move(request.chat)));
+    HEARTH_CO_TRY(events, co_await call.inference().async_chat(context, std::move(request.chat)));
   } else {
     HEARTH_CO_TRY(Tokens tokens, co_await async_extend(call.engine(), context, history, history.prompt));
     inference::CompletionRequest completion = continued(request, std::move(tokens));
-    HEARTH_CO_TRY(events, co_await call.engine().async_complete(context, std::move(completion)));
+    HEARTH_CO_TRY(events, co_await call.inference().async_complete(context, std::move(completion)));
   }
   co_return with_history(std::move(events), call.engine(), std::move(context), std::move(history), std::move(out));
 }
 
 /// One embedding for a request of one text; a text that is too long is cut only when the client said so, and said.
 Task<Result<inference::Embeddings>> async_embed_all(Call& call, provider::RequestContext context, EmbedCall request) {
-  Result<inference::Embeddings> whole = co_await call.engine().async_embed(context, request.request);
+  Result<inference::Embeddings> whole = co_await call.inference().async_embed(context, request.request);
   if (whole || whole.error().code != ErrorCode::context_too_long || !request.may_truncate) co_return whole;
   request.request.truncate = true;
   call.degraded("truncated");
-  co_return co_await call.engine().async_embed(std::move(context), std::move(request.request));
+  co_return co_await call.inference().async_embed(std::move(context), std::move(request.request));
 }
 
 }  // namespace
@@ -105,7 +112,7 @@ Task<Result<>> async_chat(Call& call) {
   HEARTH_CO_CHECKED(co_await async_check_thinking(call, context, request.chat));
   AnswerHead head{.shape = Shape::chat, .model = request.common.model, .context = {}};
   HEARTH_CO_TRY(provider::EventStreamPtr events,
-                co_await call.engine().async_chat(std::move(context), std::move(request.chat)));
+                co_await call.inference().async_chat(std::move(context), std::move(request.chat)));
   co_return co_await async_answer(call, request.stream, std::move(head), std::move(events));
 }
 
@@ -148,7 +155,7 @@ Task<Result<>> async_embeddings(Call& call) {
   if (request.request.inputs.empty()) {
     HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), request.common.model));
   } else {
-    HEARTH_CO_TRY(made, co_await call.engine().async_embed(std::move(context), std::move(request.request)));
+    HEARTH_CO_TRY(made, co_await call.inference().async_embed(std::move(context), std::move(request.request)));
   }
   call.record().usage.prompt_tokens = made.prompt_tokens;
   co_return co_await call.async_send_json(embedding_body(made));

@@ -19,6 +19,7 @@ class HistoryStream : public provider::EventStream {
         out_{std::move(out)} {}
 
   std::vector<std::string> degraded() const override { return events_->degraded(); }
+  std::optional<provider::Placement> placement() const override { return events_->placement(); }
 
   Task<std::optional<inference::Event>> async_next() override {
     std::optional<inference::Event> event = co_await events_->async_next();

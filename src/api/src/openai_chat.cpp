@@ -12,7 +12,7 @@ Task<Result<>> async_chat(Call& call) {
   const Head head = make_head(call, "chatcmpl-", wanted.request.model);
   const bool logprobs = wanted.request.generation.logprobs.has_value();
   provider::RequestContext context = call.context();
-  HEARTH_CO_TRY(auto stream, co_await call.engine().async_chat(std::move(context), std::move(wanted.request)));
+  HEARTH_CO_TRY(auto stream, co_await call.inference().async_chat(std::move(context), std::move(wanted.request)));
   auto sources = one_source(std::move(stream));
   if (wanted.view.stream) {
     ChatEncoder encoder{head, wanted.view.include_usage};

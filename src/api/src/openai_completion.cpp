@@ -30,7 +30,7 @@ Task<Result<std::vector<StreamSource>>> async_start_all(Call& call, const Comple
     inference::CompletionRequest one = wanted.request;
     one.prompt = prompt;
     provider::RequestContext context = call.context();
-    HEARTH_CO_TRY(auto stream, co_await call.engine().async_complete(std::move(context), std::move(one)));
+    HEARTH_CO_TRY(auto stream, co_await call.inference().async_complete(std::move(context), std::move(one)));
     const auto first = static_cast<std::int32_t>(sources.size()) * wanted.request.generation.n;
     sources.push_back(StreamSource{std::move(stream), first});
   }

@@ -67,7 +67,7 @@ Task<Result<>> async_embeddings(Call& call) {
   const std::string model = wanted.request.model;
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const auto embeddings,
-                co_await call.engine().async_embed(std::move(context), std::move(wanted.request)));
+                co_await call.inference().async_embed(std::move(context), std::move(wanted.request)));
   call.record().usage.prompt_tokens = embeddings.prompt_tokens;
   co_return co_await call.async_send_json(embedding_body(model, embeddings, wanted.base64));
 }

@@ -21,6 +21,19 @@ Json model_json(const models::Model& model) {
               {"meta", std::move(meta)}};
 }
 
+/// Routes and models at remote providers, as far as clients need to know them.
+Json routed_json(const std::string& id, std::string_view kind) {
+  return Json{{"id", id}, {"object", "model"}, {"created", 0}, {"owned_by", "hearth"}, {"kind", kind}};
+}
+
+void add_routed(const router::Router& router, Json& data) {
+  const router::TablePtr table = router.table();
+  for (const router::Route& route : table->routes) data.push_back(routed_json(route.name, "route"));
+  for (const router::Target& target : table->targets) {
+    if (target.remote != nullptr) data.push_back(routed_json(target.name, "remote"));
+  }
+}
+
 /// Anthropic's clients ask on the same path and say so; they get their own shape.
 bool is_anthropic(const Call& call) { return call.request().headers.get("anthropic-version").has_value(); }
 
@@ -31,11 +44,16 @@ Task<Result<>> async_list_models(Call& call) {
   if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_list(models));
   Json data = Json::array();
   for (const models::Model& model : models) data.push_back(model_json(model));
+  if (call.router() != nullptr) add_routed(*call.router(), data);
   std::string body = dump(Json{{"object", "list"}, {"data", std::move(data)}});
   co_return co_await call.async_send_json(std::move(body));
 }
 
 Task<Result<>> async_get_model(Call& call) {
+  if (call.is_elsewhere(call.argument())) {
+    const bool route = call.router()->table()->find_route(call.argument()) != nullptr;
+    co_return co_await call.async_send_json(dump(routed_json(call.argument(), route ? "route" : "remote")));
+  }
   HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(call.argument()));
   if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_info(model));
   co_return co_await call.async_send_json(dump(model_json(model)));

@@ -74,7 +74,7 @@ Task<Result<>> async_rerank(Call& call) {
   HEARTH_CO_TRY(RerankCall wanted, read_rerank(call.request().body));
   HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
   provider::RequestContext context = call.context();
-  HEARTH_CO_TRY(const auto ranking, co_await call.engine().async_rerank(std::move(context), wanted.request));
+  HEARTH_CO_TRY(const auto ranking, co_await call.inference().async_rerank(std::move(context), wanted.request));
   if (ranking.scores.size() != wanted.request.documents.size()) {
     co_return hearth::fail(ErrorCode::internal, "the model did not score every document");
   }

@@ -72,7 +72,7 @@ Task<Result<>> async_create_response(Call& call) {
   ResponseObject response{make_head(call, "resp_", wanted.request.model), std::move(wanted.echo)};
   inference::ChatRequest chat = chat_of(wanted, messages);
   provider::RequestContext context = call.context();
-  HEARTH_CO_TRY(auto stream, co_await call.engine().async_chat(std::move(context), std::move(chat)));
+  HEARTH_CO_TRY(auto stream, co_await call.inference().async_chat(std::move(context), std::move(chat)));
   std::vector<StreamSource> sources = one_source(std::move(stream));
   std::optional<std::vector<Message>> kept;
   if (wanted.store) kept = std::move(messages);

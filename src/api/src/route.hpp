@@ -59,7 +59,14 @@ class Call {
   const net::Request& request() const noexcept { return request_; }
   /// What stood in the place of the pattern's braces.
   const std::string& argument() const noexcept { return argument_; }
+  /// What only this machine's models can do: tokens, templates, loading.
   provider::Local& engine() const noexcept { return shared_->services.engine; }
+  /// What answers: the router if there is one.
+  provider::Provider& inference() const noexcept;
+  /// Null without routing.
+  router::Router* router() const noexcept { return shared_->services.router; }
+  /// `model` is a route, or a model at a remote provider: this machine's engine knows nothing of it.
+  bool is_elsewhere(std::string_view model) const;
   models::Store& store() const noexcept { return shared_->services.store; }
   Shared& shared() const noexcept { return *shared_; }
   const Limits& limits() const noexcept { return shared_->services.limits; }
@@ -70,14 +77,15 @@ class Call {
 
   /// The body, parsed.
   Result<JsonDocument> json() const { return JsonDocument::parse(request_.body); }
-  /// Who asks; a handler adds keep_alive and context.
+  /// Who asks, and with which wishes, after choose_model(); a handler adds keep_alive and context.
   provider::RequestContext context() const;
   /// The model that this request names, or the default one when it names none. Goes into the headers and the record.
+  /// Also reads the x-hearth-* headers: invalid_request names one that is wrong.
   Result<std::string> choose_model(std::string name);
   /// Something was left out or replaced: said in x-hearth-degraded, each once. Before the answer begins.
   void degraded(const std::string& what);
-  /// What the streams of this answer say of themselves.
-  void degraded(std::span<const StreamSource> sources);
+  /// What the streams of this answer say of themselves: what is degraded, and where they come from.
+  void note(std::span<const StreamSource> sources);
 
   // The three ways to answer. Each adds the standard headers and notes the status.
   Task<Result<>> async_send(int status, std::string content_type, std::string body);
@@ -99,7 +107,11 @@ class Call {
   std::string argument_;
   Family family_;
   Clock::time_point arrived_ = Clock::now();
+  provider::RequestContext wishes_;
   std::string target_;
+  std::string zone_ = "device";
+  std::string decision_;
+  std::optional<double> confidence_;
   std::vector<std::string> degraded_;
   RequestRecord record_;
 };

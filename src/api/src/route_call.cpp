@@ -7,6 +7,7 @@
 #include "responses_store.hpp"
 #include "route.hpp"
 #include "route_origin.hpp"
+#include "route_wishes.hpp"
 
 namespace hearth::api {
 namespace {
@@ -49,8 +50,21 @@ Call::Call(std::shared_ptr<Shared> shared, const net::Request& request, net::Res
   record_.principal = "anonymous";
 }
 
+provider::Provider& Call::inference() const noexcept {
+  if (shared_->services.router != nullptr) return *shared_->services.router;
+  return shared_->services.engine;
+}
+
+bool Call::is_elsewhere(std::string_view model) const {
+  if (router() == nullptr) return false;
+  if (!wishes_.route.empty()) return true;
+  const router::TablePtr table = router()->table();
+  const std::size_t target = table->find_target(model);
+  return table->find_route(model) != nullptr || (target != SIZE_MAX && table->targets[target].remote != nullptr);
+}
+
 provider::RequestContext Call::context() const {
-  provider::RequestContext context;
+  provider::RequestContext context = wishes_;
   context.id = record_.id;
   context.principal = record_.principal;
   return context;
@@ -60,8 +74,9 @@ Result<std::string> Call::choose_model(std::string name) {
   if (name.empty()) {
     HEARTH_TRY(name, engine().default_model());
   }
+  HEARTH_CHECKED(read_wishes(request_.headers, wishes_));
   record_.model = name;
-  target_ = "local/" + header_safe(name);
+  if (!is_elsewhere(name)) target_ = "local/" + header_safe(name);
   return name;
 }
 
@@ -72,8 +87,10 @@ net::Headers Call::headers(std::string_view content_type) const {
   if (family_ == Family::anthropic) headers.add("request-id", record_.id);
   if (!target_.empty()) {
     headers.add("x-hearth-target", target_);
-    headers.add("x-hearth-zone", "device");
+    headers.add("x-hearth-zone", zone_);
   }
+  if (!decision_.empty()) headers.add("x-hearth-decision", decision_);
+  if (confidence_) headers.add("x-hearth-confidence", fmt::format("{:.3f}", *confidence_));
   if (!degraded_.empty()) headers.add("x-hearth-degraded", header_text(fmt::format("{}", fmt::join(degraded_, ", "))));
   add_origin_headers(headers, request_);
   return headers;
@@ -83,9 +100,15 @@ void Call::degraded(const std::string& what) {
   if (std::ranges::find(degraded_, what) == degraded_.end()) degraded_.push_back(what);
 }
 
-void Call::degraded(std::span<const StreamSource> sources) {
+void Call::note(std::span<const StreamSource> sources) {
   for (const StreamSource& source : sources) {
     for (const std::string& what : source.stream->degraded()) degraded(what);
+    const auto placement = source.stream->placement();
+    if (!placement) continue;
+    target_ = header_safe(placement->target);
+    zone_ = placement->zone;
+    decision_ = placement->decision;
+    confidence_ = placement->confidence;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "admin_routes.hpp"
 #include "anthropic_routes.hpp"
 #include "native_routes.hpp"
 #include "ollama_routes.hpp"
@@ -24,7 +25,8 @@ consteval auto joined(const std::array<Route, N>&... parts) {
 }  // namespace detail
 
 /// Every route of the server. Order is of no meaning: a literal pattern beats one with braces.
-inline constexpr auto kRoutes = detail::joined(openai::kRoutes, anthropic::kRoutes, ollama::kRoutes, native::kRoutes);
+inline constexpr auto kRoutes =
+    detail::joined(openai::kRoutes, anthropic::kRoutes, ollama::kRoutes, native::kRoutes, admin::kRoutes);
 
 consteval bool routes_are_unique() {
   for (std::size_t i = 0; i < kRoutes.size(); ++i) {

@@ -78,7 +78,7 @@ void add_event(std::vector<CollectedChoice>& choices, Event event) {
 }
 
 Task<Result<std::vector<CollectedChoice>>> async_collect(Call& call, std::vector<StreamSource> sources) {
-  call.degraded(sources);
+  call.note(sources);
   Gathered out;
   co_await async_gather_all(call, sources.data(), sources.data() + sources.size(), out);
   if (out.failure) co_return hearth::fail(*std::move(out.failure));

@@ -152,7 +152,7 @@ Task<Result<>> async_run(Writer& writer) { co_return co_await writer.async_write
 Task<Result<>> async_stream(Call& call, std::vector<StreamSource> sources, StreamEncoder& encoder,
                             StreamFormat format) {
   using namespace asio::experimental::awaitable_operators;
-  call.degraded(sources);
+  call.note(sources);
   Ahead ahead{co_await asio::this_coro::executor};
   Writer writer{call, ahead, encoder, format};
   auto ended = co_await (async_read(sources, ahead) || async_run(writer));

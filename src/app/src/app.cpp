@@ -7,6 +7,8 @@
 #include <atomic>
 #include <csignal>
 #include <future>
+#include <map>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -20,6 +22,8 @@
 #include "hearth/models/store.hpp"
 #include "hearth/net/server.hpp"
 #include "hearth/provider/local.hpp"
+#include "hearth/provider/remote.hpp"
+#include "hearth/router/router.hpp"
 #include "hearth/telemetry/metrics.hpp"
 #include "hearth/telemetry/request_log.hpp"
 
@@ -28,6 +32,7 @@ namespace {
 
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kServiceTasks = 16;
+constexpr std::chrono::milliseconds kProbeEvery{5'000};
 constexpr std::chrono::seconds kLastWords{2};  // after the grace, for error events to reach their clients
 
 std::size_t io_threads() { return std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U); }
@@ -46,6 +51,17 @@ Task<> tick(std::shared_ptr<engine::Pool> pool, std::shared_ptr<std::atomic<engi
     co_await timer.async_wait(asio::use_awaitable);
     *pressure = engine::classify(engine::read_memory(), *pressure);
     co_await pool->async_tick(Clock::now(), *pressure);
+  }
+}
+
+/// Asks the remote servers how they are, at times that many gateways do not share.
+Task<> probe(router::Router& router) {
+  asio::steady_timer timer{co_await asio::this_coro::executor};
+  std::minstd_rand random{std::random_device{}()};
+  while (true) {
+    co_await router.async_probe();
+    timer.expires_after(kProbeEvery / 2 + std::chrono::milliseconds{random() % kProbeEvery.count()});
+    co_await timer.async_wait(asio::use_awaitable);
   }
 }
 
@@ -70,6 +86,7 @@ class AppImpl final : public App {
   void stop() override;
 
  private:
+  Result<> make_router();
   Task<> async_drain();
   Task<> async_stop_server(asio::steady_timer& grace);
   Task<> async_end_answers(asio::steady_timer& grace);
@@ -77,6 +94,7 @@ class AppImpl final : public App {
   Result<> bind();
   telemetry::Snapshot snapshot() const;
   void note_request(const api::RequestRecord& record);
+  void note_outcome(const router::Outcome& outcome);
 
   // In the order of construction; destroyed the other way round.
   Config config_;
@@ -91,6 +109,8 @@ class AppImpl final : public App {
   std::shared_ptr<engine::Pool> pool_;
   std::unique_ptr<provider::Local> engine_;
   async::IoThreads io_;
+  std::vector<std::unique_ptr<provider::Remote>> remotes_;
+  std::unique_ptr<router::Router> router_;
   async::TaskGroup tasks_;
   std::unique_ptr<net::Server> server_;
 };
@@ -111,7 +131,23 @@ Result<> AppImpl::build() {
                                blocking_);
   engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
   HEARTH_CHECKED(load_configured());
+  HEARTH_CHECKED(make_router());
   return bind();
+}
+
+Result<> AppImpl::make_router() {
+  std::map<std::string, provider::Remote*> remotes;
+  for (const RemoteProvider& provider : config_.routing.providers) {
+    HEARTH_TRY(auto remote, provider::Remote::create(provider.options, io_));
+    remotes[provider.options.name] = remote.get();
+    remotes_.push_back(std::move(remote));
+  }
+  std::vector<router::Mistake> mistakes;  // the configuration was checked when it was read
+  router::TablePtr table = make_table(config_.routing, config_.models, remotes, engine_.get(), mistakes);
+  router_ = router::Router::create(
+      {.local = engine_.get(), .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); }},
+      std::move(table));
+  return {};
 }
 
 Result<> AppImpl::load_configured() {
@@ -123,7 +159,8 @@ Result<> AppImpl::load_configured() {
 }
 
 Result<> AppImpl::bind() {
-  api::Services services{.engine = *engine_, .store = *store_, .version = std::string{version()}};
+  api::Services services{
+      .engine = *engine_, .store = *store_, .router = router_.get(), .version = std::string{version()}};
   services.files = &blocking_;
   services.draining = [this] { return draining_.load(); };
   services.metrics_text = [this] { return metrics_.text(); };
@@ -176,8 +213,18 @@ void AppImpl::note_request(const api::RequestRecord& record) {
                           .usage = record.usage});
 }
 
+void AppImpl::note_outcome(const router::Outcome& outcome) {
+  metrics_.routed({.route = outcome.route,
+                   .target = outcome.target,
+                   .outcome = outcome.error ? std::string{traits(*outcome.error).name} : "completed",
+                   .escalated = outcome.escalated,
+                   .cost_usd = outcome.cost_usd,
+                   .saved_usd = outcome.saved_usd});
+}
+
 void AppImpl::start() {
   tasks_.spawn("tick", tick(pool_, pressure_));
+  if (!remotes_.empty()) tasks_.spawn("probe", probe(*router_));
   server_->start();
 }
 
@@ -216,6 +263,7 @@ void AppImpl::stop() {
   if (server_) run_on(io_.at(0), async_drain());
   asio::post(io_.at(0), [this] { tasks_.cancel(); });
   run_on(io_.at(0), tasks_.async_join());
+  for (const auto& remote : remotes_) run_on(io_.at(0), remote->async_close());
   if (pool_) run_on(io_.at(0), pool_->async_stop());
   log::info("stopped");
 }

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
+#include "routing_reader.hpp"
 #include "yaml_reader.hpp"
 
 namespace hearth::app {
@@ -44,13 +47,14 @@ class ConfigReader {
 
   Result<Config> read(const YAML::Node& root) {
     if (!root.IsNull()) read_mapping(root, "", top_keys(), mistakes_);
+    config_.routing = routing_.finish(config_.models);
     if (mistakes_.empty()) return std::move(config_);
     return fail(ErrorCode::invalid_request, mistakes_.text());
   }
 
  private:
   std::vector<YamlKey> top_keys() {
-    return {
+    std::vector<YamlKey> keys{
         {"listen",
          [this](const YAML::Node& node) -> std::string {
            std::string text;
@@ -77,11 +81,10 @@ class ConfigReader {
         {"log", [this](const YAML::Node& node) { return nested(node, "log", log_keys()); }},
         {"limits", [this](const YAML::Node& node) { return nested(node, "limits", limit_keys()); }},
         {"shutdown_grace", into(config_.shutdown_grace)},
-        {"providers", not_yet},
-        {"routes", not_yet},
-        {"policy", not_yet},
         {"budgets", not_yet},
     };
+    std::ranges::move(routing_.keys(), std::back_inserter(keys));
+    return keys;
   }
 
   std::vector<YamlKey> log_keys() {
@@ -113,7 +116,7 @@ class ConfigReader {
     engine::LoadOptions& o = model.options;
     std::string path;
     std::string source;
-    read_mapping(node, where, model_keys(model.name, path, source, o), mistakes_);
+    read_mapping(node, where, model_keys(model.name, path, source, model.quality, o), mistakes_);
     if (!node.IsMap()) return;
     if (path.empty() == source.empty())
       mistakes_.add(node, where + ": give either path (a GGUF file) or model (a name in the store)");
@@ -129,7 +132,8 @@ class ConfigReader {
     config_.models.push_back(std::move(model));
   }
 
-  std::vector<YamlKey> model_keys(std::string& name, std::string& path, std::string& source, engine::LoadOptions& o) {
+  std::vector<YamlKey> model_keys(std::string& name, std::string& path, std::string& source, double& quality,
+                                  engine::LoadOptions& o) {
     constexpr std::int32_t kMillion = 1'000'000;
     return {
         {"name", into(name, environment_)},
@@ -159,6 +163,7 @@ class ConfigReader {
         {"kv_type_k", into(o.kv_type_k, environment_)},
         {"kv_type_v", into(o.kv_type_v, environment_)},
         {"max_queue", into(o.max_queue, 0, 100'000)},
+        {"quality", into(quality, 0.0, 1.0)},
         {"adapters", [this, &o](const YAML::Node& node) -> std::string { return read_adapters(node, o); }},
     };
   }
@@ -190,6 +195,7 @@ class ConfigReader {
   const Environment& environment_;
   Config config_;
   YamlMistakes mistakes_;
+  RoutingReader routing_{folder_, environment_, mistakes_};
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include "hearth/app/config.hpp"
 
+#include "routing_print.hpp"
+
 namespace hearth::app {
 namespace {
 
@@ -70,6 +72,7 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "models" << YAML::Value << YAML::BeginSeq;
   for (const auto& model : config.models) print_model(out, model);
   out << YAML::EndSeq;
+  print_routing(out, config.routing);
   out << YAML::Key << "keep_alive" << YAML::Value << std::to_string(config.keep_alive.count()) + "s";
   out << YAML::Key << "memory_budget" << YAML::Value << config.memory_budget;
   out << YAML::Key << "log" << YAML::Value << YAML::BeginMap;

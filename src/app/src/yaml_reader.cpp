@@ -144,6 +144,35 @@ std::function<std::string(const YAML::Node&)> into(std::size_t& target, std::siz
   return number_into(target, low, high);
 }
 
+std::function<std::string(const YAML::Node&)> into(double& target, double low, double high) {
+  return [&target, low, high](const YAML::Node& node) -> std::string {
+    std::string text;
+    double value = 0;
+    if (scalar(node, text)) {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high) {
+        target = value;
+        return {};
+      }
+    }
+    return fmt::format("must be a number from {} to {}", low, high);
+  };
+}
+
+std::function<std::string(const YAML::Node&)> into(std::chrono::milliseconds& target) {
+  return [&target](const YAML::Node& node) -> std::string {
+    static constexpr std::pair<std::string_view, double> kUnits[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}};
+    std::string text;
+    double value = 0;
+    const bool unit = scalar(node, text) && !text.empty() && std::isalpha(static_cast<unsigned char>(text.back())) != 0;
+    if (!unit || !number_with_unit(text, kUnits, value) || value < 0 || value > 1e12) {
+      return "must be a time with its unit, such as 250ms, 30s or 5m";
+    }
+    target = std::chrono::milliseconds{static_cast<std::int64_t>(value)};
+    return {};
+  };
+}
+
 std::function<std::string(const YAML::Node&)> into(std::chrono::seconds& target) {
   return [&target](const YAML::Node& node) -> std::string {
     static constexpr std::pair<std::string_view, double> kUnits[] = {{"s", 1}, {"m", 60}, {"h", 3600}};

@@ -40,6 +40,9 @@ std::function<std::string(const YAML::Node&)> into(std::string& target, const En
 std::function<std::string(const YAML::Node&)> into(bool& target);
 std::function<std::string(const YAML::Node&)> into(std::int32_t& target, std::int32_t low, std::int32_t high);
 std::function<std::string(const YAML::Node&)> into(std::size_t& target, std::size_t low, std::size_t high);
+std::function<std::string(const YAML::Node&)> into(double& target, double low, double high);
+/// "250ms", "30s", "5m"; not negative.
+std::function<std::string(const YAML::Node&)> into(std::chrono::milliseconds& target);
 /// "300", "90s", "5m", "24h", "-1" (for ever).
 std::function<std::string(const YAML::Node&)> into(std::chrono::seconds& target);
 /// "123", "512MB", "1.5GB", "2GiB".

@@ -230,6 +230,12 @@ Task<> RemoteImpl::async_close() {
 
 }  // namespace
 
+Result<> check_remote(const RemoteOptions& options) {
+  HEARTH_CHECKED(make_protocol(options.kind));
+  HEARTH_CHECKED(net::Url::parse(options.url));
+  return {};
+}
+
 Result<std::unique_ptr<Remote>> Remote::create(RemoteOptions options, async::IoThreads& io) {
   HEARTH_TRY(auto protocol, make_protocol(options.kind));
   HEARTH_TRY(net::Url base, net::Url::parse(options.url));

@@ -34,6 +34,13 @@ Families::Families(prometheus::Registry& r)
           counter(r, "hearth_engine_preemptions_total", "Sequences put back into the queue for want of KV cells.")},
       http_requests{counter(r, "hearth_http_requests_total", "HTTP requests by route and status.")},
       http_time{histogram(r, "hearth_http_request_seconds", "Arrival of a request to the end of its answer.")},
+      routed{
+          counter(r, "hearth_router_requests_total", "Routed requests by route, target that answered, and outcome.")},
+      escalations{
+          counter(r, "hearth_router_escalations_total", "Answers that came from a stronger target than the first.")},
+      cost{counter(r, "hearth_router_cost_usd_total", "Cost of answers by the price table, in US$.")},
+      saved{counter(r, "hearth_router_saved_usd_total",
+                    "What answers would have cost more at the route's dearest target.")},
       cells{gauge(r, "hearth_engine_kv_cells", "KV cells of a loaded model.")},
       cells_used{gauge(r, "hearth_engine_kv_cells_used", "KV cells held by running sequences.")},
       cells_cached{gauge(r, "hearth_engine_kv_cells_cached", "KV cells held by prefixes kept for reuse.")},

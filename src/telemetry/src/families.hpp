@@ -29,6 +29,10 @@ struct Families {
   Counters& preemptions;
   Counters& http_requests;
   Histograms& http_time;
+  Counters& routed;
+  Counters& escalations;
+  Counters& cost;
+  Counters& saved;
   Gauges& cells;
   Gauges& cells_used;
   Gauges& cells_cached;

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include "families.hpp"
@@ -17,6 +18,17 @@
 #include "resident.hpp"
 
 namespace hearth::telemetry {
+
+namespace {
+
+/// Sums of one route at one target.
+struct RoutedSeries {
+  prometheus::Counter* escalations = nullptr;
+  prometheus::Counter* cost = nullptr;
+  prometheus::Counter* saved = nullptr;
+};
+
+}  // namespace
 
 struct Metrics::Impl {
   prometheus::Registry registry;
@@ -34,6 +46,8 @@ struct Metrics::Impl {
   std::map<std::string, std::unique_ptr<ModelSeries>, std::less<>> models;
   std::map<std::pair<std::string, int>, prometheus::Counter*> http_requests;
   std::map<std::string, prometheus::Histogram*, std::less<>> http_times;
+  std::map<std::tuple<std::string, std::string, std::string>, prometheus::Counter*> routed;
+  std::map<std::pair<std::string, std::string>, RoutedSeries> routed_sums;
   std::map<std::string, std::unique_ptr<LoadedSeries>> loaded;
   std::function<Snapshot()> snapshot;
 
@@ -87,6 +101,28 @@ void Metrics::http(std::string_view route, int status, double seconds) {
   }
   count->Increment();
   time->Observe(seconds);
+}
+
+void Metrics::routed(const Routed& request) {
+  const std::scoped_lock lock{impl_->mutex};
+  // Local models that are no route count under their own names, which are bounded like those of models.
+  const std::string route = impl_->model_labels.admit(request.route);
+  const std::string target = request.target.empty() ? "none" : impl_->model_labels.admit(request.target);
+  auto& counter = impl_->routed[{route, target, request.outcome}];
+  if (counter == nullptr) {
+    counter = &impl_->families.routed.Add({{"route", route}, {"target", target}, {"outcome", request.outcome}});
+  }
+  counter->Increment();
+  RoutedSeries& sums = impl_->routed_sums[{route, target}];
+  if (sums.cost == nullptr) {
+    const prometheus::Labels labels{{"route", route}, {"target", target}};
+    sums = {.escalations = &impl_->families.escalations.Add(labels),
+            .cost = &impl_->families.cost.Add(labels),
+            .saved = &impl_->families.saved.Add(labels)};
+  }
+  if (request.escalated) sums.escalations->Increment();
+  sums.cost->Increment(request.cost_usd);
+  sums.saved->Increment(std::max(0.0, request.saved_usd));
 }
 
 void Metrics::gather(std::function<Snapshot()> snapshot) {

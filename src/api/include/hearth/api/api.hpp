@@ -15,6 +15,7 @@
 #include "hearth/models/store.hpp"
 #include "hearth/net/http.hpp"
 #include "hearth/provider/provider.hpp"
+#include "hearth/router/router.hpp"
 
 /// The client APIs: OpenAI, Anthropic, Ollama and llama-server's own, over one engine and one store.
 /// JSON becomes native types here and nowhere below.
@@ -50,6 +51,7 @@ struct Limits {
 struct Services {
   provider::Local& engine;
   models::Store& store;
+  router::Router* router = nullptr;                        // unset: every model is one of this machine
   std::string version;                                     // of Hearth: /api/version, system_fingerprint
   std::function<std::string()> metrics_text{};             // GET /metrics, Prometheus text format; unset: 404
   std::function<bool()> draining{};                        // true: /health says 503, new work is refused

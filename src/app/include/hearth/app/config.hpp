@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "hearth/app/routing_config.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/base/result.hpp"
 #include "hearth/provider/local.hpp"
@@ -22,6 +23,7 @@ struct Config {
   std::filesystem::path home;  // models, history, keys
   std::string zone = "device";
   std::vector<provider::ConfiguredModel> models;
+  Routing routing;
   std::chrono::seconds keep_alive{300};
   std::uint64_t memory_budget = 0;  // bytes; 0: nine tenths of what is available at the start
   LogLevel log_level = LogLevel::info;

@@ -19,6 +19,7 @@ struct ConfiguredModel {
   std::string name;
   std::string source;           // path of a GGUF, or a name in the store
   engine::LoadOptions options;  // weights and adapters are filled in from the source
+  double quality = 0.5;         // for the router: 0 to 1
 };
 
 /// The embedded engine as a provider: names are looked up in the store; what is found is loaded on demand through the

@@ -24,6 +24,9 @@ struct RemoteOptions {
   std::size_t max_idle_connections = 64;           // kept open on each io thread
 };
 
+/// invalid_request for a kind or URL that is none.
+Result<> check_remote(const RemoteOptions& options);
+
 /// What a server published about itself when it was probed.
 struct Load {
   std::optional<std::int32_t> running;  // requests

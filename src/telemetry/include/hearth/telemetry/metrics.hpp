@@ -37,6 +37,16 @@ struct Snapshot {
   std::size_t connections = 0;
 };
 
+/// What became of one routed request.
+struct Routed {
+  std::string route;
+  std::string target;   // that answered; empty: none
+  std::string outcome;  // "completed" or the error's name
+  bool escalated = false;
+  double cost_usd = 0;
+  double saved_usd = 0;
+};
+
 /// All metrics of the process. Any thread, all calls at once.
 /// Bounds: kMaxModels and kMaxRoutes label values, for the life of the process; what comes later counts as "other".
 class Metrics {
@@ -57,6 +67,9 @@ class Metrics {
   /// One finished HTTP request. `route` is the pattern ("/v1/models/{id*}"); `status` as sent, 0 if the client was gone
   /// before an answer began.
   void http(std::string_view route, int status, double seconds);
+
+  /// One request that the router decided. Its own models are the routes and targets of the configuration.
+  void routed(const Routed& request);
 
   /// Every text() calls `snapshot` first, on its own thread and with no lock held; models that are gone from the
   /// snapshot leave /metrics. It must be safe on several threads at once, must not throw, and what it refers to must

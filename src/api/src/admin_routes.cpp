@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin_routes.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "json_dump.hpp"
+#include "management.hpp"
+#include "openai_chat_request.hpp"
+
+namespace hearth::api::admin {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json target_json(const router::ExplainedTarget& target) {
+  Json conditions = Json::array();
+  for (const policy::Condition& condition : target.conditions) {
+    conditions.push_back({{"condition", condition.name}, {"holds", condition.holds}, {"why", condition.why}});
+  }
+  Json out{{"target", target.target}, {"zone", target.zone}, {"candidate", target.candidate}};
+  if (!target.candidate) {
+    out["excluded_by"] = target.excluded_by;
+    out["why"] = target.why;
+  }
+  out["policy"] = std::move(conditions);
+  out["quality"] = target.quality;
+  out["predicted_latency_ms"] = target.latency_ms;
+  out["estimated_cost_usd"] = target.cost_usd;
+  out["score"] = target.score;
+  out["load"] = target.load;
+  out["breaker"] = target.breaker;
+  return out;
+}
+
+std::string explanation_body(const router::Explanation& explanation) {
+  Json targets = Json::array();
+  for (const router::ExplainedTarget& target : explanation.targets) targets.push_back(target_json(target));
+  Json out = Json::object();
+  if (!explanation.id.empty()) out["decision"] = explanation.id;
+  out["route"] = explanation.route;
+  out["strategy"] = explanation.strategy;
+  out["principal"] = explanation.principal;
+  out["label"] = explanation.label;
+  out["features"] = {{"prompt_tokens", explanation.prompt_tokens},
+                     {"answer_tokens", explanation.answer_tokens},
+                     {"needs", explanation.needs}};
+  out["targets"] = std::move(targets);
+  out["plan"] = explanation.plan;
+  if (!explanation.id.empty()) out["attempts"] = explanation.attempts;
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<router::Router*> router_of(Call& call) {
+  HEARTH_CHECKED(check_management(call.shared().services, call.request()));
+  if (call.router() != nullptr) return call.router();
+  return hearth::fail(ErrorCode::not_found, "this server has no router");
+}
+
+/// The id in {"decision": id}; empty: the body is a request.
+std::string decision_in(const std::string& body) {
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object() || json.size() != 1 || !json.contains("decision") || !json["decision"].is_string()) return {};
+  return json["decision"].get<std::string>();
+}
+
+}  // namespace
+
+Task<Result<>> async_explain(Call& call) {
+  HEARTH_CO_TRY(const router::Router* router, router_of(call));
+  if (const std::string id = decision_in(call.request().body); !id.empty()) {
+    HEARTH_CO_TRY(const router::Explanation past, router->explain(id));
+    co_return co_await call.async_send_json(explanation_body(past));
+  }
+  HEARTH_CO_TRY(openai::ChatCall wanted, openai::read_chat(call.request().body));
+  HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
+  HEARTH_CO_TRY(const router::Explanation would, router->explain(call.context(), wanted.request));
+  co_return co_await call.async_send_json(explanation_body(would));
+}
+
+Task<Result<>> async_decision(Call& call) {
+  HEARTH_CO_TRY(const router::Router* router, router_of(call));
+  HEARTH_CO_TRY(const router::Explanation past, router->explain(call.argument()));
+  co_return co_await call.async_send_json(explanation_body(past));
+}
+
+}  // namespace hearth::api::admin

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+
+#include "route.hpp"
+
+/// What operators ask: for those who may manage this server only, since explanations tell who may see what.
+namespace hearth::api::admin {
+
+/// POST: a chat request as for /v1/chat/completions, with its x-hearth-* headers: what would be decided, without asking
+/// anybody. {"decision": "dec_…"}: what was decided.
+Task<Result<>> async_explain(Call& call);
+Task<Result<>> async_decision(Call& call);
+
+inline constexpr std::array kRoutes{
+    Route{"POST", "/admin/explain", Family::openai, async_explain},
+    Route{"GET", "/admin/decisions/{id}", Family::openai, async_decision},
+};
+
+}  // namespace hearth::api::admin

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "hearth/policy/policy.hpp"
+#include "hearth/provider/local.hpp"
+#include "hearth/provider/remote.hpp"
+#include "hearth/router/table.hpp"
+
+namespace hearth::app {
+
+/// A model at a remote provider, as the configuration says.
+struct RemoteModel {
+  std::string name;   // clients say PROVIDER/NAME
+  std::string model;  // what the server calls it; empty: the same
+  std::int32_t context = 0;
+  router::Capabilities capabilities = router::kChat;
+  double quality = 0.5;
+  router::Price price;
+};
+
+struct RemoteProvider {
+  provider::RemoteOptions options;
+  std::string key_reference;  // "${NAME}" or a file's path: what is printed instead of the key
+  policy::Zone zone = policy::Zone::cloud;
+  std::string region;
+  std::vector<RemoteModel> models;
+};
+
+struct RouteConfig {
+  router::Route route;  // its `targets` are filled in by make_table
+  std::vector<std::string> targets;
+};
+
+struct Routing {
+  std::vector<RemoteProvider> providers;
+  std::vector<RouteConfig> routes;
+  policy::Policy::Options policy;
+};
+
+/// The router's table. `remotes` by provider name; a name that is missing there gives a target without a remote, which
+/// is good enough for checking. "local/NAME" in a route is a model of this machine, configured or not.
+/// `mistakes` gets what is wrong with the whole: names that clash, targets that do not exist, circles.
+router::TablePtr make_table(const Routing& routing, const std::vector<provider::ConfiguredModel>& models,
+                            const std::map<std::string, provider::Remote*>& remotes, provider::Provider* local,
+                            std::vector<router::Mistake>& mistakes);
+
+}  // namespace hearth::app

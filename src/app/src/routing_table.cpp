@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "hearth/app/routing_config.hpp"
+
+namespace hearth::app {
+namespace {
+
+using router::Table;
+using router::Target;
+
+constexpr std::string_view kLocal = "local/";
+/// What libllama does for every model; thinking, vision and embeddings depend on the model, which says so itself.
+constexpr router::Capabilities kLocalCapabilities = router::kChat | router::kCompletion | router::kTools |
+                                                    router::kJson | router::kGrammar | router::kReasoning |
+                                                    router::kLogprobs | router::kEmbedding | router::kRerank;
+
+Target local_target(std::string model, std::int32_t context, provider::Provider* local) {
+  return {.name = std::string{kLocal} + model,
+          .model = std::move(model),
+          .zone = policy::Zone::device,
+          .region = {},
+          .capabilities = kLocalCapabilities,
+          .context = context,
+          .quality = 0.5,
+          .price = {},
+          .local = local,
+          .remote = nullptr};
+}
+
+std::vector<std::size_t> indices_of(const RouteConfig& config, Table& table, provider::Provider* local,
+                                    std::vector<router::Mistake>& mistakes) {
+  std::vector<std::size_t> indices;
+  for (const std::string& name : config.targets) {
+    std::size_t index = table.find_target(name);
+    if (index == SIZE_MAX && name.starts_with(kLocal)) {
+      table.targets.push_back(local_target(name.substr(kLocal.size()), 0, local));
+      index = table.targets.size() - 1;
+    }
+    if (index == SIZE_MAX) {
+      mistakes.push_back({config.route.name, fmt::format("\"{}\" is no target; targets are PROVIDER/MODEL of the "
+                                                         "providers above, or local/MODEL",
+                                                         name)});
+      continue;
+    }
+    indices.push_back(index);
+  }
+  return indices;
+}
+
+}  // namespace
+
+router::TablePtr make_table(const Routing& routing, const std::vector<provider::ConfiguredModel>& models,
+                            const std::map<std::string, provider::Remote*>& remotes, provider::Provider* local,
+                            std::vector<router::Mistake>& mistakes) {
+  auto table = std::make_shared<Table>();
+  table->policy = std::make_shared<const policy::Policy>(routing.policy);
+  for (const auto& model : models) {
+    table->targets.push_back(local_target(model.name, model.options.context, local));
+    table->targets.back().quality = model.quality;
+  }
+  for (const RemoteProvider& provider : routing.providers) {
+    const auto remote = remotes.find(provider.options.name);
+    for (const RemoteModel& model : provider.models) {
+      table->targets.push_back({.name = provider.options.name + "/" + model.name,
+                                .model = model.model.empty() ? model.name : model.model,
+                                .zone = provider.zone,
+                                .region = provider.region,
+                                .capabilities = model.capabilities,
+                                .context = model.context,
+                                .quality = model.quality,
+                                .price = model.price,
+                                .local = nullptr,
+                                .remote = remote == remotes.end() ? nullptr : remote->second});
+    }
+  }
+  for (const RouteConfig& config : routing.routes) {
+    router::Route route = config.route;
+    route.targets = indices_of(config, *table, local, mistakes);
+    // An unknown target was reported already; that the route is empty without it is no second mistake.
+    const bool emptied = route.targets.empty() && !config.targets.empty();
+    table->routes.push_back(std::move(route));
+    if (emptied) table->routes.back().targets.push_back(0);
+  }
+  for (router::Mistake& mistake : router::mistakes_of(*table)) mistakes.push_back(std::move(mistake));
+  return table;
+}
+
+}  // namespace hearth::app

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/base/result.hpp"
+#include "hearth/policy/policy.hpp"
+#include "hearth/provider/provider.hpp"
+#include "hearth/provider/remote.hpp"
+
+/// What the router chooses among: immutable tables, made from the configuration and swapped whole.
+namespace hearth::router {
+
+/// What a request may need and a target may have.
+enum Capability : std::uint16_t {
+  kChat = 1,
+  kCompletion = 2,
+  kTools = 4,
+  kJson = 8,      // enforced JSON Schema
+  kGrammar = 16,  // regex, choice, GBNF
+  kVision = 32,
+  kReasoning = 64,
+  kEmbedding = 128,
+  kRerank = 256,
+  kLogprobs = 512,
+};
+using Capabilities = std::uint16_t;
+/// "chat", "tools", …; invalid_request with the list for others.
+Result<Capabilities> parse_capability(std::string_view name);
+/// "chat, tools".
+std::string names_of(Capabilities capabilities);
+
+/// US$ per million tokens.
+struct Price {
+  double input = 0;
+  double cached_input = 0;
+  double output = 0;
+};
+
+/// One model at one provider. `local` or `remote` answers; both outlive the table.
+struct Target {
+  std::string name;   // "lab/llama-3.1-70b", "local/small"
+  std::string model;  // as the provider calls it
+  policy::Zone zone = policy::Zone::device;
+  std::string region;
+  Capabilities capabilities = kChat | kCompletion;
+  std::int32_t context = 0;  // tokens; 0: unknown, fits everything
+  double quality = 0.5;      // 0 to 1: share of requests it answers as well as the best would
+  Price price;
+  provider::Provider* local = nullptr;
+  provider::Remote* remote = nullptr;
+
+  policy::Destination destination() const { return {.target = name, .zone = zone, .region = region}; }
+};
+
+enum class Strategy : std::uint8_t { direct, balance, cascade, consensus, hedge };
+std::string_view name_of(Strategy strategy);
+Result<Strategy> parse_strategy(std::string_view name);
+
+/// Weights of the score; they need not add up to 1.
+struct Objective {
+  double quality = 0.6;
+  double cost = 0.3;
+  double latency = 0.1;
+};
+
+/// A virtual model.
+struct Route {
+  std::string name;
+  Strategy strategy = Strategy::direct;
+  std::vector<std::size_t> targets;   // indices into Table::targets, in the order of the configuration
+  std::vector<std::string> fallback;  // routes to try when none of the targets answered, in order
+  Objective objective;
+  double confidence = 0.7;                     // cascade: an answer below this escalates
+  double agreement = 0.6;                      // consensus: answers at least this alike agree
+  int retries = 1;                             // further attempts at the same target, before its first content
+  std::chrono::milliseconds timeout{300'000};  // of the whole request
+  std::chrono::milliseconds first_token_timeout{30'000};  // of one attempt
+  std::chrono::milliseconds hedge_after{0};               // 0: the target's own 95th percentile
+  bool sticky = true;                                     // a conversation stays with its target
+};
+
+struct Table {
+  std::vector<Target> targets;
+  std::vector<Route> routes;
+  std::shared_ptr<const policy::Policy> policy = std::make_shared<const policy::Policy>(policy::Policy::Options{});
+
+  const Route* find_route(std::string_view name) const;
+  /// SIZE_MAX when there is none.
+  std::size_t find_target(std::string_view name) const;
+};
+using TablePtr = std::shared_ptr<const Table>;
+
+/// What is wrong with the target or route of that name.
+struct Mistake {
+  std::string subject;
+  std::string text;
+};
+/// Every mistake of a table at once: doubled names, a fallback to nowhere, cycles of fallbacks, a route
+/// without targets. Empty: none.
+std::vector<Mistake> mistakes_of(const Table& table);
+
+}  // namespace hearth::router

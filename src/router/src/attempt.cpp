@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attempt.hpp"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <utility>
+
+namespace hearth::router {
+namespace {
+
+/// Counts a request into its target's health for as long as it lives.
+class Running {
+ public:
+  explicit Running(std::shared_ptr<Health> health) : health_{std::move(health)} { health_->started(); }
+  Running(Running&& other) noexcept = default;
+  Running& operator=(Running&&) = delete;
+  ~Running() {
+    if (health_) health_->ended();
+  }
+  Health& health() const { return *health_; }
+
+ private:
+  std::shared_ptr<Health> health_;
+};
+
+class WatchedStream final : public provider::EventStream {
+ public:
+  WatchedStream(Running running, provider::EventStreamPtr stream)
+      : running_{std::move(running)}, stream_{std::move(stream)} {}
+
+  /// Up to the first content; a failure before it is the result.
+  Task<Result<>> async_open(Clock::time_point sent, std::int64_t prompt_tokens) {
+    while (true) {
+      std::optional<inference::Event> event = co_await stream_->async_next();
+      if (!event) break;
+      if (auto* failed = std::get_if<inference::Failed>(&event->body)) co_return fail(std::move(failed->error));
+      const bool content = is_content(*event);
+      held_.push_back(std::move(*event));
+      if (!content) continue;
+      opened_ = Clock::now();
+      running_.health().first_content(opened_ - sent, prompt_tokens);
+      co_return Result<>{};
+    }
+    co_return fail(ErrorCode::upstream_error, "the stream ended before its first content");
+  }
+
+  Task<std::optional<inference::Event>> async_next() override {
+    std::optional<inference::Event> event;
+    if (!held_.empty()) {
+      event = std::move(held_.front());
+      held_.pop_front();
+    } else {
+      event = co_await stream_->async_next();
+    }
+    if (event) note(*event);
+    co_return event;
+  }
+  std::vector<std::string> degraded() const override { return stream_->degraded(); }
+
+ private:
+  void note(const inference::Event& event) {
+    if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
+      running_.health().succeeded(Clock::now() - opened_, done->usage.completion_tokens);
+    } else if (const auto* failed = std::get_if<inference::Failed>(&event.body)) {
+      running_.health().failed(failed->error, Clock::now());
+    }
+  }
+
+  Running running_;
+  provider::EventStreamPtr stream_;
+  std::deque<inference::Event> held_;
+  Clock::time_point opened_;
+};
+
+Result<policy::Permit> permit_for(const Attempt& attempt, policy::ContentDigest content) {
+  const Target& target = attempt.state->table->targets[attempt.target];
+  auto permit = attempt.state->table->policy->permit(attempt.wishes.subject, attempt.wishes.label, content,
+                                                     target.destination(), attempt.grants);
+  if (permit) return *std::move(permit);
+  return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
+}
+
+Result<> admit(const Attempt& attempt) {
+  if (!attempt.guarded || attempt.state->health[attempt.target]->admit(Clock::now())) return {};
+  return fail(ErrorCode::unavailable, "failed too often lately and is left alone for a moment");
+}
+
+template <class Request>
+Task<Result<provider::EventStreamPtr>> async_send(const Target& target, policy::Permit permit,
+                                                  provider::RequestContext context, Request request) {
+  request.model = target.model;
+  constexpr bool kIsChat = std::is_same_v<Request, inference::ChatRequest>;
+  if (target.remote != nullptr) {
+    if constexpr (kIsChat) {
+      co_return co_await target.remote->async_chat(std::move(permit), target.name, std::move(context),
+                                                   std::move(request));
+    } else {
+      co_return co_await target.remote->async_complete(std::move(permit), target.name, std::move(context),
+                                                       std::move(request));
+    }
+  }
+  if constexpr (kIsChat) {
+    co_return co_await target.local->async_chat(std::move(context), std::move(request));
+  } else {
+    co_return co_await target.local->async_complete(std::move(context), std::move(request));
+  }
+}
+
+Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
+  const Target& target = attempt.state->table->targets[attempt.target];
+  const auto content = std::visit([](const auto& request) { return policy::ContentDigest::of(request); }, ask);
+  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, content));
+  Running running{attempt.state->health[attempt.target]};
+  const Clock::time_point sent = Clock::now();
+  Result<provider::EventStreamPtr> stream;
+  if (auto* chat = std::get_if<inference::ChatRequest>(&ask)) {
+    stream = co_await async_send(target, std::move(permit), attempt.context, std::move(*chat));
+  } else {
+    stream = co_await async_send(target, std::move(permit), attempt.context,
+                                 std::move(std::get<inference::CompletionRequest>(ask)));
+  }
+  if (!stream) co_return fail(std::move(stream).error());
+  auto watched = std::make_unique<WatchedStream>(std::move(running), std::move(*stream));
+  HEARTH_CO_CHECKED(co_await watched->async_open(sent, attempt.prompt_tokens));
+  co_return provider::EventStreamPtr{std::move(watched)};
+}
+
+}  // namespace
+
+bool is_content(const inference::Event& event) {
+  if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) return !text->text.empty();
+  if (const auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) return !thought->text.empty();
+  return std::holds_alternative<inference::ToolCallDelta>(event.body) ||
+         std::holds_alternative<inference::Finished>(event.body);
+}
+
+Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
+  using namespace asio::experimental::awaitable_operators;
+  HEARTH_CO_CHECKED(admit(attempt));
+  const std::shared_ptr<Health> health = attempt.state->health[attempt.target];
+  const auto timeout = attempt.first_token_timeout;
+  const Deadline deadline = attempt.context.deadline.earlier(Deadline::after(Clock::now(), timeout));
+  asio::steady_timer timer{co_await asio::this_coro::executor, deadline.at()};
+  auto first = co_await (async_open(std::move(attempt), std::move(ask)) || timer.async_wait(use_tuple));
+  if (first.index() == 0) {
+    auto& opened = std::get<0>(first);
+    if (!opened) health->failed(opened.error(), Clock::now());
+    co_return std::move(opened);
+  }
+  const auto [aborted] = std::get<1>(first);
+  // The client went away, which ends the timer too: that says nothing about the target.
+  if (aborted) co_return fail(ErrorCode::cancelled, "the request was cancelled");
+  Error late{.code = ErrorCode::deadline_exceeded,
+             .message = fmt::format("no content within {} ms", timeout.count()),
+             .param = {},
+             .retry_after = {}};
+  health->failed(late, Clock::now());
+  co_return fail(std::move(late));
+}
+
+Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request) {
+  HEARTH_CO_CHECKED(admit(attempt));
+  const Target& target = attempt.state->table->targets[attempt.target];
+  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, policy::ContentDigest::of(request)));
+  const Running running{attempt.state->health[attempt.target]};
+  request.model = target.model;
+  Result<inference::Embeddings> out;
+  if (target.remote != nullptr) {
+    out = co_await target.remote->async_embed(std::move(permit), target.name, attempt.context, std::move(request));
+  } else {
+    out = co_await target.local->async_embed(attempt.context, std::move(request));
+  }
+  if (!out) running.health().failed(out.error(), Clock::now());
+  co_return out;
+}
+
+Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::RerankRequest request) {
+  HEARTH_CO_CHECKED(admit(attempt));
+  const Target& target = attempt.state->table->targets[attempt.target];
+  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, policy::ContentDigest::of(request)));
+  const Running running{attempt.state->health[attempt.target]};
+  request.model = target.model;
+  Result<inference::Ranking> out;
+  if (target.remote != nullptr) {
+    out = co_await target.remote->async_rerank(std::move(permit), target.name, attempt.context, std::move(request));
+  } else {
+    out = co_await target.local->async_rerank(attempt.context, std::move(request));
+  }
+  if (!out) running.health().failed(out.error(), Clock::now());
+  co_return out;
+}
+
+}  // namespace hearth::router

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decisions.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "hearth/base/id.hpp"
+
+namespace hearth::router {
+namespace {
+
+constexpr std::string_view kPrefix = "dec_";
+
+std::string_view name_of(Health::State state) {
+  switch (state) {
+    case Health::State::closed: return "closed";
+    case Health::State::open: return "open";
+    case Health::State::half_open: return "half_open";
+  }
+  return "";
+}
+
+std::string why(const Candidate& candidate, const Target& target, const Facts& facts, const Wishes& wishes) {
+  switch (candidate.exclusion) {
+    case Exclusion::none: return {};
+    case Exclusion::policy: return "a condition of the policy does not hold";
+    case Exclusion::capability:
+      return fmt::format("lacks: {}", names_of(static_cast<Capabilities>(facts.needs & ~target.capabilities)));
+    case Exclusion::context:
+      return fmt::format("the prompt has about {} tokens, the context is {}", facts.prompt_tokens, target.context);
+    case Exclusion::cost:
+      return fmt::format("would cost ${:.6f}, at most ${:.6f} was asked for", candidate.cost_usd,
+                         wishes.max_cost_usd.value_or(0));
+    case Exclusion::latency:
+      return fmt::format("would take {:.0f} ms, at most {} ms was asked for", candidate.latency_ms,
+                         wishes.max_latency.value_or(std::chrono::milliseconds{0}).count());
+    case Exclusion::health: return "failed too often lately and is left alone for a moment";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Decisions::next_id() {
+  return random_id(fmt::format("{}{}-", kPrefix, next_.fetch_add(1, std::memory_order_relaxed)));
+}
+
+std::size_t Decisions::number_of(const std::string& id) {
+  if (!id.starts_with(kPrefix)) return SIZE_MAX;
+  std::uint64_t number = 0;
+  const char* begin = id.data() + kPrefix.size();
+  const auto [end, error] = std::from_chars(begin, id.data() + id.size(), number);
+  return error == std::errc{} && end != begin ? number : SIZE_MAX;
+}
+
+void Decisions::keep(std::shared_ptr<const Decision> decision) {
+  if (slots_.empty()) return;
+  const std::size_t number = number_of(decision->id);
+  slots_[number % slots_.size()].store(std::move(decision));
+}
+
+std::shared_ptr<const Decision> Decisions::find(const std::string& id) const {
+  const std::size_t number = number_of(id);
+  if (number == SIZE_MAX || slots_.empty()) return nullptr;
+  auto decision = slots_[number % slots_.size()].load();
+  return decision && decision->id == id ? decision : nullptr;
+}
+
+Explanation explanation_of(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
+                           const policy::Grants& grants, const Plan& plan,
+                           const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now) {
+  Explanation out{.route = route.name,
+                  .strategy = std::string{name_of(route.strategy)},
+                  .label = std::string{policy::name_of(wishes.label)},
+                  .principal = wishes.subject.principal,
+                  .prompt_tokens = facts.prompt_tokens,
+                  .answer_tokens = facts.answer_tokens,
+                  .needs = names_of(facts.needs)};
+  for (const Candidate& candidate : plan.candidates) {
+    const Target& target = table.targets[candidate.target];
+    auto verdict = table.policy->explain(wishes.subject, wishes.label, facts.content, target.destination(), grants);
+    out.targets.push_back({.target = target.name,
+                           .zone = std::string{policy::name_of(target.zone)},
+                           .candidate = candidate.exclusion == Exclusion::none,
+                           .excluded_by = std::string{name_of(candidate.exclusion)},
+                           .why = why(candidate, target, facts, wishes),
+                           .conditions = std::move(verdict.conditions),
+                           .quality = candidate.quality,
+                           .latency_ms = candidate.latency_ms,
+                           .cost_usd = candidate.cost_usd,
+                           .score = candidate.score,
+                           .load = health[candidate.target]->load(),
+                           .breaker = std::string{name_of(health[candidate.target]->state(now))}});
+  }
+  for (const std::size_t place : plan.order) out.plan.push_back(table.targets[plan.candidates[place].target].name);
+  return out;
+}
+
+}  // namespace hearth::router

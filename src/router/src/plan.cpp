@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace hearth::router {
+namespace {
+
+constexpr std::array<std::string_view, 7> kExclusionNames{"",     "policy",  "capability", "context",
+                                                          "cost", "latency", "health"};
+
+Exclusion exclude(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
+                  const policy::Grants& grants, const Health& health, Clock::time_point now, Candidate& candidate) {
+  const bool permitted =
+      table.policy->permit(wishes.subject, wishes.label, facts.content, target.destination(), grants).has_value();
+  if (!permitted) return Exclusion::policy;
+  if ((facts.needs & ~target.capabilities) != 0) return Exclusion::capability;
+  if (target.context > 0 && facts.prompt_tokens >= target.context) return Exclusion::context;
+  candidate.cost_usd = static_cast<float>(cost_of(target.price, facts.prompt_tokens, 0, facts.answer_tokens));
+  if (wishes.max_cost_usd && candidate.cost_usd > *wishes.max_cost_usd) return Exclusion::cost;
+  const auto latency = health.predict(facts.prompt_tokens, facts.answer_tokens);
+  candidate.latency_ms = static_cast<float>(std::chrono::duration<double, std::milli>(latency).count());
+  if (wishes.max_latency && latency > *wishes.max_latency) return Exclusion::latency;
+  if (!wishes.named && health.state(now) == Health::State::open) return Exclusion::health;
+  return Exclusion::none;
+}
+
+/// 1 for the best of the candidates, 0 for one that costs, or takes, ten times as much: decades are what people notice.
+float cheapness(float value, float best) {
+  constexpr float kFloor = 1e-7F;
+  return 1 - std::min(1.0F, std::log10(std::max(value, kFloor) / std::max(best, kFloor)));
+}
+
+void score(const Objective& objective, std::vector<Candidate>& candidates) {
+  float cheapest = INFINITY;
+  float fastest = INFINITY;
+  for (const Candidate& c : candidates) {
+    if (c.exclusion != Exclusion::none) continue;
+    cheapest = std::min(cheapest, c.cost_usd);
+    fastest = std::min(fastest, c.latency_ms);
+  }
+  for (Candidate& c : candidates) {
+    if (c.exclusion != Exclusion::none) continue;
+    c.score = static_cast<float>(objective.quality) * c.quality +
+              static_cast<float>(objective.cost) * cheapness(c.cost_usd, cheapest) +
+              static_cast<float>(objective.latency) * cheapness(c.latency_ms, fastest);
+  }
+}
+
+/// Rising; equal ones in the configuration's order.
+template <class Key>
+void sort_by(std::vector<std::size_t>& order, const Key& key) {
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair{key(i), i}; });
+}
+
+/// By score, the first place by power of two choices among those that tie with the best.
+void order_by_score(Plan& plan, const std::vector<std::shared_ptr<Health>>& health, std::uint32_t dice) {
+  const auto& candidates = plan.candidates;
+  sort_by(plan.order, [&](std::size_t i) { return -candidates[i].score; });
+  const auto tied = static_cast<std::size_t>(std::ranges::count_if(
+      plan.order, [&](std::size_t i) { return candidates[plan.order.front()].score - candidates[i].score < kTie; }));
+  if (tied < 2) return;
+  std::size_t first = (dice & 0xFFFF) % tied;
+  std::size_t second = (dice >> 16) % (tied - 1);
+  if (second >= first) ++second;
+  const auto load = [&](std::size_t place) { return health[candidates[plan.order[place]].target]->load(); };
+  if (load(second) < load(first)) first = second;
+  std::ranges::rotate(plan.order.begin(), plan.order.begin() + static_cast<std::ptrdiff_t>(first),
+                      plan.order.begin() + static_cast<std::ptrdiff_t>(first) + 1);
+}
+
+}  // namespace
+
+std::string_view name_of(Exclusion exclusion) { return kExclusionNames.at(static_cast<std::size_t>(exclusion)); }
+
+double cost_of(const Price& price, std::int64_t input, std::int64_t cached, std::int64_t output) {
+  constexpr double kMillion = 1e6;
+  return (static_cast<double>(input - cached) * price.input + static_cast<double>(cached) * price.cached_input +
+          static_cast<double>(output) * price.output) /
+         kMillion;
+}
+
+Plan make_plan(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
+               const policy::Grants& grants, const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now,
+               std::uint32_t dice) {
+  Plan plan;
+  plan.candidates.reserve(route.targets.size());
+  for (const std::size_t index : route.targets) {
+    Candidate candidate{.target = index, .quality = static_cast<float>(table.targets[index].quality)};
+    candidate.exclusion = exclude(table, table.targets[index], facts, wishes, grants, *health[index], now, candidate);
+    if (candidate.exclusion == Exclusion::none) plan.order.push_back(plan.candidates.size());
+    plan.candidates.push_back(candidate);
+  }
+  score(route.objective, plan.candidates);
+  if (plan.order.empty()) return plan;
+  switch (route.strategy) {
+    case Strategy::direct: break;  // as listed
+    case Strategy::cascade:
+    case Strategy::consensus: sort_by(plan.order, [&](std::size_t i) { return plan.candidates[i].cost_usd; }); break;
+    case Strategy::balance:
+    case Strategy::hedge: order_by_score(plan, health, dice); break;
+  }
+  const bool moves = route.strategy != Strategy::cascade && route.strategy != Strategy::consensus;
+  if (route.sticky && moves && wishes.preferred != SIZE_MAX) {
+    const auto kept =
+        std::ranges::find(plan.order, wishes.preferred, [&](std::size_t i) { return plan.candidates[i].target; });
+    if (kept != plan.order.end()) std::ranges::rotate(plan.order.begin(), kept, kept + 1);
+  }
+  return plan;
+}
+
+}  // namespace hearth::router

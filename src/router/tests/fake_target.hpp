@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hearth/router/router.hpp"
+
+namespace hearth::router::testing {
+
+/// What a fake provider does with one request.
+struct Script {
+  std::vector<std::string> text;   // deltas
+  std::optional<Error> refusal{};  // instead of a stream
+  std::optional<Error> breaks{};   // after the text
+  bool hangs = false;              // never gives content, until it is cancelled
+  double logprob = -0.05;          // of each delta, if asked for
+  bool tells_probabilities = true;
+};
+
+/// A provider that plays scripts in order, the last one again and again. One io_context.
+class FakeTarget final : public provider::Provider {
+ public:
+  explicit FakeTarget(std::vector<Script> scripts) : scripts_{std::move(scripts)} {}
+
+  Task<Result<provider::EventStreamPtr>> async_chat(provider::RequestContext, inference::ChatRequest request) override {
+    models.push_back(request.model);
+    const Script script = scripts_[std::min(calls++, scripts_.size() - 1)];
+    if (script.refusal) co_return fail(*script.refusal);
+    co_return std::make_unique<Stream>(*this, script, request.generation.logprobs.has_value());
+  }
+  Task<Result<provider::EventStreamPtr>> async_complete(provider::RequestContext,
+                                                        inference::CompletionRequest) override {
+    co_return fail(ErrorCode::unsupported, "chat only");
+  }
+  Task<Result<inference::Embeddings>> async_embed(provider::RequestContext, inference::EmbeddingRequest) override {
+    co_return fail(ErrorCode::unsupported, "chat only");
+  }
+  Task<Result<inference::Ranking>> async_rerank(provider::RequestContext, inference::RerankRequest) override {
+    co_return fail(ErrorCode::unsupported, "chat only");
+  }
+
+  std::size_t calls = 0;
+  std::size_t cancelled = 0;  // streams that were dropped before their end
+  std::vector<std::string> models;
+
+ private:
+  class Stream final : public provider::EventStream {
+   public:
+    Stream(FakeTarget& target, Script script, bool logprobs)
+        : target_{target}, script_{std::move(script)}, logprobs_{logprobs && script_.tells_probabilities} {}
+    ~Stream() override {
+      if (!ended_) ++target_.cancelled;
+    }
+    Task<std::optional<inference::Event>> async_next() override {
+      if (script_.hangs) {
+        asio::steady_timer never{co_await asio::this_coro::executor, asio::steady_timer::time_point::max()};
+        co_await never.async_wait(asio::use_awaitable);
+      }
+      co_return next();
+    }
+
+   private:
+    std::optional<inference::Event> next() {
+      if (at_ == 0 && !began_) {
+        began_ = true;
+        return inference::Event{
+            .choice = 0, .body = inference::PromptDone{.prompt_tokens = 5, .cached_tokens = 0, .prompt_logprobs = {}}};
+      }
+      if (at_ < script_.text.size()) {
+        inference::TextDelta delta{.text = script_.text[at_++], .logprobs = {}, .tokens = {}};
+        if (logprobs_) {
+          delta.logprobs.push_back(
+              {.id = 0, .bytes = delta.text, .logprob = static_cast<float>(script_.logprob), .top = {}});
+        }
+        return inference::Event{.choice = 0, .body = std::move(delta)};
+      }
+      if (ended_) return std::nullopt;
+      ended_ = true;
+      if (script_.breaks) return inference::Event{.choice = 0, .body = inference::Failed{*script_.breaks}};
+      inference::Finished done{
+          .reason = inference::FinishReason::stop, .stop_sequence = {}, .usage = {}, .timings = {}};
+      done.usage = {.prompt_tokens = 5,
+                    .cached_tokens = 0,
+                    .completion_tokens = static_cast<std::int64_t>(at_),
+                    .reasoning_tokens = 0};
+      return inference::Event{.choice = 0, .body = std::move(done)};
+    }
+    FakeTarget& target_;
+    Script script_;
+    bool logprobs_;
+    bool began_ = false;
+    bool ended_ = false;
+    std::size_t at_ = 0;
+  };
+
+  std::vector<Script> scripts_;
+};
+
+inline Script says(std::string text, double logprob = -0.05) { return {.text = {std::move(text)}, .logprob = logprob}; }
+inline Script refuses(ErrorCode code, std::string message = "no") {
+  return {.text = {}, .refusal = Error{.code = code, .message = std::move(message), .param = {}, .retry_after = {}}};
+}
+
+}  // namespace hearth::router::testing
