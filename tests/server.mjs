@@ -25,12 +25,12 @@ export function temporaryFolder() {
 }
 
 /**
- * @param {{config?: string, home?: string}} options  the text of the configuration file; a home that outlives the server
+ * @param {{config?: string, home?: string, listen?: string}} options  the text of the configuration file; a home that outlives the server; the address
  */
-export async function startServer({ config = kModels, home = temporaryFolder() } = {}) {
+export async function startServer({ config = kModels, home = temporaryFolder(), listen = '127.0.0.1:0' } = {}) {
   const file = path.join(home, 'config.yaml');
   fs.writeFileSync(file, config);
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--home', home, '--config', file],
+  const child = spawn(binary, ['serve', '--listen', listen, '--home', home, '--config', file],
     { stdio: ['ignore', 'pipe', 'pipe'] });
   const log = [];
   child.stderr.setEncoding('utf8').on('data', (text) => log.push(text));

@@ -97,13 +97,10 @@ void Health::failed(const Error& error, Clock::time_point now) {
 }
 
 void Health::probed(bool alive, Clock::time_point now) {
-  if (alive) {
-    failures_.store(0, std::memory_order_relaxed);
-    open_until_.store(0, std::memory_order_relaxed);
-    pause_.store(0, std::memory_order_relaxed);
-  } else {
-    failed({.code = ErrorCode::upstream_unavailable, .message = {}, .param = {}, .retry_after = {}}, now);
-  }
+  if (!alive)
+    return failed({.code = ErrorCode::upstream_unavailable, .message = {}, .param = {}, .retry_after = {}}, now);
+  std::int64_t until = open_until_.load(std::memory_order_relaxed);
+  if (until > ns(now)) open_until_.compare_exchange_strong(until, ns(now), std::memory_order_relaxed);
 }
 
 void Health::published(std::optional<std::int32_t> running, std::optional<std::int32_t> waiting,

@@ -97,6 +97,15 @@ TEST(Health, ARateLimitPausesForAsLongAsTheServerSaid) {
   EXPECT_TRUE(forever.admit(kNow + Health::kLongestPause)) << "bounded";
 }
 
+TEST(Health, AServerThatAnswersAProbeGetsOneRequestToShowIt) {
+  Health health;
+  for (int i = 0; i < Health::kOpenAfter; ++i) health.probed(false, kNow);
+  EXPECT_FALSE(health.admit(kNow));
+  health.probed(true, kNow);
+  EXPECT_TRUE(health.admit(kNow));
+  EXPECT_FALSE(health.admit(kNow));
+}
+
 TEST(Health, ThePauseIsBounded) {
   Health health;
   auto now = kNow;

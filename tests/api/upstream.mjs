@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// An OpenAI-compatible server that does what it is told, good or bad. Every request is kept.
+import http from 'node:http';
+
+const chunk = (delta, finish = null) => `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'up-1',
+  choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+const usage = `data: ${JSON.stringify({ id: 'c', choices: [], usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 } })}\n\n`;
+export const good = (text) => [chunk({ role: 'assistant', content: '' }), chunk({ content: text }), chunk({}, 'stop'), usage, 'data: [DONE]\n\n'];
+
+const head = (res, status = 200, headers = {}) => res.writeHead(status, { 'content-type': 'text/event-stream', ...headers });
+const send = (res, parts) => { head(res); for (const part of parts) res.write(part); res.end(); };
+
+export const behaviours = {
+  good: (req, res) => send(res, good('from upstream')),
+  silent: () => {},
+  late: (req, res) => { head(res); res.write(': still there\n\n'); },  // a stream, but never content
+  limited: (req, res) => { res.writeHead(429, { 'retry-after': '2' }); res.end('{"error":{"message":"slow down","type":"rate_limit_error"}}'); },
+  broken: (req, res) => { res.writeHead(500); res.end('<html>oops</html>'); },
+  malformed: (req, res) => send(res, ['data: {"choices": [\n\n']),
+  notSse: (req, res) => send(res, ['hello, this is no event stream\n']),
+  failsFirst: (req, res) => send(res, [chunk({ role: 'assistant' }), 'data: {"error":{"message":"no quota","type":"insufficient_quota"}}\n\n']),
+  cut: (req, res) => { head(res); res.write(chunk({ content: 'half' })); res.write('data: {"choi'); setTimeout(() => res.destroy(), 20); },
+  endless: (req, res) => { head(res); const line = chunk({ content: 'x'.repeat(65_000) }); const more = () => { while (!res.destroyed && res.write(line)); }; res.on('drain', more); more(); },
+  hugeLine: (req, res) => { head(res); const part = 'x'.repeat(65_536); res.write('data: '); const more = () => { while (!res.destroyed && res.write(part)); }; res.on('drain', more); more(); },
+  drip: (req, res) => { head(res); const text = good('slowly').join(''); let at = 0; const timer = setInterval(() => { if (at === text.length || res.destroyed) { clearInterval(timer); res.end(); } else res.write(text[at++]); }, 2); },
+  wrongKey: (req, res) => { res.writeHead(401); res.end('{"error":{"message":"Incorrect API key provided: sk-12***"}}'); },
+  tooLong: (req, res) => { res.writeHead(400); res.end('{"error":{"message":"maximum context length is 10","code":"context_length_exceeded"}}'); },
+};
+
+/** @returns {Promise<{url: string, behave: (name: string) => void, requests: object[], close: () => void}>} */
+export async function startUpstream(behaviour = 'good') {
+  const requests = [];
+  let current = behaviour;
+  const server = http.createServer((req, res) => {
+    let body = '';
+    req.on('data', (data) => { body += data; });
+    req.on('end', () => {
+      if (req.method === 'GET') { res.writeHead(200); res.end('{"object":"list","data":[{"id":"up-1"}]}'); return; }
+      requests.push({ url: req.url, headers: req.headers, body: JSON.parse(body) });
+      behaviours[current](req, res);
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  return { url: `http://127.0.0.1:${port}`, port, requests, behave: (name) => { current = name; },
+    close: () => { server.closeAllConnections(); server.close(); } };
+}
