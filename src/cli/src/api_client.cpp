@@ -68,8 +68,9 @@ Error ApiClient::unreachable(const Error& error) const {
 }
 
 Result<net::ClientResponse> ApiClient::request(const std::string& method, const std::string& path,
-                                               const std::string& body) {
+                                               const std::string& body, net::Headers headers) {
   net::ClientRequest request;
+  request.headers = std::move(headers);
   request.method = method;
   HEARTH_TRY(request.url, net::Url::parse(url_ + path));
   request.body = body;
@@ -88,8 +89,8 @@ Result<std::string> ApiClient::get(const std::string& path) {
   return std::move(response.body);
 }
 
-Result<std::string> ApiClient::post(const std::string& path, const std::string& json) {
-  HEARTH_TRY(net::ClientResponse response, request("POST", path, json));
+Result<std::string> ApiClient::post(const std::string& path, const std::string& json, net::Headers headers) {
+  HEARTH_TRY(net::ClientResponse response, request("POST", path, json, std::move(headers)));
   return std::move(response.body);
 }
 

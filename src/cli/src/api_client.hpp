@@ -22,7 +22,7 @@ class ApiClient {
   bool reachable();
   /// The answer's body; an error status becomes an Error with the server's own message.
   Result<std::string> get(const std::string& path);
-  Result<std::string> post(const std::string& path, const std::string& json);
+  Result<std::string> post(const std::string& path, const std::string& json, net::Headers headers = {});
   /// Each line of an NDJSON answer. Ctrl-C ends it with `cancelled`, and the process goes on.
   Result<> post_lines(const std::string& path, const std::string& json,
                       const std::function<Result<>(std::string_view)>& on_line);
@@ -31,7 +31,8 @@ class ApiClient {
  private:
   struct Io;
   explicit ApiClient(std::string url);
-  Result<net::ClientResponse> request(const std::string& method, const std::string& path, const std::string& body);
+  Result<net::ClientResponse> request(const std::string& method, const std::string& path, const std::string& body,
+                                      net::Headers headers = {});
   Error unreachable(const Error& error) const;
 
   std::string url_;
