@@ -19,6 +19,8 @@ models: [{name: stories, path: ${modelFile('stories656k')}, context: 512, parall
 providers:
   - {name: near, kind: hearth, url: "${near.url}", zone: cluster, models: [{name: big, model: stories, context: 512, quality: 0.6, capabilities: [chat, completion, logprobs, json], price: {input: 1, output: 2}}]}
   - {name: far, kind: openai, url: "${upstream.url}/v1", key: "\${UPSTREAM_KEY}", zone: cloud, idle_timeout: 3s, models: [{name: gpt, model: up-1, quality: 0.9, capabilities: [chat, tools], price: {input: 2, output: 10}}]}
+  - {name: asanthropic, kind: anthropic, url: "${near.url}", zone: cluster, models: [{name: m, model: stories, capabilities: [chat]}]}
+  - {name: asollama, kind: ollama, url: "${near.url}", zone: cluster, models: [{name: m, model: stories, capabilities: [chat, completion]}]}
   - {name: gone, kind: openai, url: "http://127.0.0.1:1", zone: cloud, models: [{name: gpt, capabilities: [chat]}]}
 routes:
   - {name: cloudy, targets: [far/gpt, local/stories], first_token_timeout: 1s, retries: 0}
@@ -88,6 +90,50 @@ timed('another Hearth is a provider, streamed and whole', async () => {
   assert.equal(body.choices[0].text, alone.choices[0].text);
   assert.deepEqual(body.usage.completion_tokens, 12);
 });
+
+/** One question to `model` through each client API; the answer's text. */
+const clients = {
+  openai: async (model, stream) => {
+    const response = await chat(model, { stream, max_tokens: 12 });
+    assert.equal(response.status, 200, await response.clone().text());
+    if (!stream) return (await response.json()).choices[0].message.content;
+    return events(await response.text()).map((e) => e.choices[0]?.delta.content ?? '').join('');
+  },
+  anthropic: async (model, stream) => {
+    const response = await fetch(`${server.url}/v1/messages`, { method: 'POST', body: JSON.stringify(
+      { model, stream, max_tokens: 12, temperature: 0, messages: [{ role: 'user', content: 'Once' }] }) });
+    assert.equal(response.status, 200, await response.clone().text());
+    if (!stream) return (await response.json()).content[0].text;
+    return events(await response.text()).map((e) => e.delta?.text ?? '').join('');
+  },
+  ollama: async (model, stream) => {
+    const response = await fetch(`${server.url}/api/chat`, { method: 'POST', body: JSON.stringify(
+      { model, stream, options: { num_predict: 12, temperature: 0 }, messages: [{ role: 'user', content: 'Once' }] }) });
+    assert.equal(response.status, 200, await response.clone().text());
+    if (!stream) return (await response.json()).message.content;
+    return (await response.text()).trim().split('\n').map((line) => JSON.parse(line).message?.content ?? '').join('');
+  },
+  responses: async (model, stream) => {
+    const response = await fetch(`${server.url}/v1/responses`, { method: 'POST', body: JSON.stringify(
+      { model, stream, max_output_tokens: 12, temperature: 0, input: 'Once' }) });
+    assert.equal(response.status, 200, await response.clone().text());
+    if (!stream) return (await response.json()).output[0].content[0].text;
+    return events(await response.text()).filter((e) => e.type === 'response.output_text.delta').map((e) => e.delta).join('');
+  },
+};
+const events = (text) => text.split('\n').filter((line) => line.startsWith('data: {')).map((line) => JSON.parse(line.slice(6)));
+
+for (const client of Object.keys(clients)) {
+  for (const model of ['near/big', 'asanthropic/m', 'asollama/m']) {
+    timed(`${client} in, ${model} out: the same answer, whole and streamed`, async () => {
+      const alone = (await (await fetch(`${near.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(
+        { model: 'stories', messages: [{ role: 'user', content: 'Once' }], max_tokens: 12, temperature: 0 }) })).json()).choices[0].message.content;
+      assert.ok(alone.length > 5);
+      assert.equal(await clients[client](model, false), alone);
+      assert.equal(await clients[client](model, true), alone);
+    });
+  }
+}
 
 timed('what the protocol cannot carry is a 400 that names it, and nothing is sent', async () => {
   const response = await chat('far/gpt', { mirostat: 2 });

@@ -24,11 +24,15 @@ Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
   if (kind == "mlx") return make_openai_protocol(Dialect::mlx);
   if (kind == "hearth") return make_openai_protocol(Dialect::hearth);
   if (kind == "compatible") return make_openai_protocol(Dialect::compatible);
-  return fail(ErrorCode::invalid_request,
-              fmt::format("\"{}\" is no kind of provider; one of: openai, vllm, sglang, llama-server, mlx, hearth, "
-                          "compatible",
-                          kind),
-              "kind");
+  if (kind == "anthropic") return make_anthropic_protocol();
+  if (kind == "ollama") return make_ollama_protocol();
+  return fail(
+      ErrorCode::invalid_request,
+      fmt::format(
+          "\"{}\" is no kind of provider; one of: openai, anthropic, ollama, vllm, sglang, llama-server, mlx, hearth, "
+          "compatible",
+          kind),
+      "kind");
 }
 
 class RemoteImpl final : public Remote {

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+#include "anthropic_request.hpp"
+#include "hearth/net/sse.hpp"
+#include "protocol.hpp"
+#include "upstream_error.hpp"
+
+namespace hearth::provider {
+namespace {
+
+using inference::Event;
+
+inference::FinishReason reason_of(const std::string& name) {
+  if (name == "max_tokens" || name == "model_context_window_exceeded") return inference::FinishReason::length;
+  if (name == "stop_sequence") return inference::FinishReason::stop_sequence;
+  if (name == "tool_use") return inference::FinishReason::tool_calls;
+  return inference::FinishReason::stop;  // end_turn, refusal, pause_turn
+}
+
+ErrorCode code_of(const std::string& type) {
+  if (type == "overloaded_error" || type == "api_error" || type == "timeout_error") {
+    return ErrorCode::upstream_unavailable;
+  }
+  if (type == "rate_limit_error") return ErrorCode::rate_limited;
+  if (type == "request_too_large") return ErrorCode::payload_too_large;
+  if (type == "invalid_request_error") return ErrorCode::invalid_request;
+  return ErrorCode::upstream_error;  // authentication, permission, billing, not_found: ours, not the client's
+}
+
+bool is_overflow(std::string_view message) {
+  return message.find("prompt is too long") != std::string_view::npos ||
+         message.find("context limit") != std::string_view::npos;
+}
+
+/// The stream of /v1/messages: typed events, one choice.
+class AnthropicDecoder final : public AnswerDecoder {
+ public:
+  void feed(std::string_view bytes, std::vector<Event>& out) override {
+    if (ended_) return;
+    auto events = parser_.feed(bytes);
+    if (!events) return end_with(std::move(events).error(), out);
+    for (const net::SseEvent& event : *events) {
+      if (!ended_) take(event.data, out);
+    }
+  }
+  void finish(std::vector<Event>& out) override {
+    if (!ended_) end_with(upstream("the stream ended before the answer did"), out);
+  }
+  std::string_view model() const override { return model_; }
+
+ private:
+  static Error upstream(std::string message) {
+    return {.code = ErrorCode::upstream_error, .message = std::move(message), .param = {}, .retry_after = {}};
+  }
+
+  void take(const std::string& data, std::vector<Event>& out) {
+    const Json json = parse_json(data);
+    if (!json.is_object()) return end_with(upstream("an event of the stream is no JSON object"), out);
+    const std::string type = text_at(json, "type");
+    if (type == "message_start") return start(at(json, "message"), out);
+    if (type == "content_block_start") return open_block(json, out);
+    if (type == "content_block_delta") return add_delta(json, out);
+    if (type == "message_delta") {
+      note_usage(at(json, "usage"));
+      const Json& delta = at(json, "delta");
+      if (const std::string reason = text_at(delta, "stop_reason"); !reason.empty()) reason_ = reason_of(reason);
+      stop_sequence_ = text_at(delta, "stop_sequence");
+    } else if (type == "message_stop") {
+      end(out);
+    } else if (type == "error") {
+      const Json& error = at(json, "error");
+      Error out_error = upstream(shortened(text_at(error, "message")));
+      out_error.code = code_of(text_at(error, "type"));
+      end_with(std::move(out_error), out);
+    }  // ping, content_block_stop, and what later versions add
+  }
+
+  void start(const Json& message, std::vector<Event>& out) {
+    model_ = text_at(message, "model");
+    note_usage(at(message, "usage"));
+    out.push_back(
+        {.choice = 0,
+         .body = inference::PromptDone{
+             .prompt_tokens = usage_.prompt_tokens, .cached_tokens = usage_.cached_tokens, .prompt_logprobs = {}}});
+  }
+
+  void open_block(const Json& json, std::vector<Event>& out) {
+    const Json& block = at(json, "content_block");
+    if (text_at(block, "type") != "tool_use") return;
+    const std::size_t call = calls_.size();
+    calls_[count_at(json, "index")] = call;
+    out.push_back({.choice = 0,
+                   .body = inference::ToolCallDelta{
+                       .index = call, .id = text_at(block, "id"), .name = text_at(block, "name"), .arguments = {}}});
+  }
+
+  void add_delta(const Json& json, std::vector<Event>& out) {
+    const Json& delta = at(json, "delta");
+    if (std::string text = text_at(delta, "text"); !text.empty()) {
+      out.push_back({.choice = 0, .body = inference::TextDelta{.text = std::move(text), .logprobs = {}, .tokens = {}}});
+    } else if (std::string thought = text_at(delta, "thinking"); !thought.empty()) {
+      out.push_back({.choice = 0, .body = inference::ReasoningDelta{std::move(thought)}});
+    } else if (std::string piece = text_at(delta, "partial_json"); !piece.empty()) {
+      const auto call = calls_.find(count_at(json, "index"));
+      if (call == calls_.end()) return;
+      out.push_back({.choice = 0,
+                     .body = inference::ToolCallDelta{
+                         .index = call->second, .id = {}, .name = {}, .arguments = std::move(piece)}});
+    }
+  }
+
+  void note_usage(const Json& usage) {
+    if (!usage.is_object()) return;
+    if (usage.contains("input_tokens")) {
+      usage_.cached_tokens = count_at(usage, "cache_read_input_tokens");
+      usage_.prompt_tokens =
+          count_at(usage, "input_tokens") + usage_.cached_tokens + count_at(usage, "cache_creation_input_tokens");
+    }
+    if (usage.contains("output_tokens")) usage_.completion_tokens = count_at(usage, "output_tokens");
+  }
+
+  void end(std::vector<Event>& out) {
+    if (!reason_) return end_with(upstream("the answer ended without a reason"), out);
+    ended_ = true;
+    out.push_back({.choice = 0,
+                   .body = inference::Finished{
+                       .reason = *reason_, .stop_sequence = stop_sequence_, .usage = usage_, .timings = {}}});
+  }
+  void end_with(Error error, std::vector<Event>& out) {
+    ended_ = true;
+    out.push_back({.choice = 0, .body = inference::Failed{std::move(error)}});
+  }
+
+  net::SseParser parser_;
+  std::string model_;
+  inference::Usage usage_;
+  std::optional<inference::FinishReason> reason_;
+  std::string stop_sequence_;
+  std::map<std::int64_t, std::size_t> calls_;  // content block to tool call
+  bool ended_ = false;
+};
+
+class AnthropicProtocol final : public Protocol {
+ public:
+  Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    HEARTH_TRY(const Json body, anthropic_body(request));
+    HttpCall call{.path = "/v1/messages", .headers = {}, .body = dump(body)};
+    call.headers.add("anthropic-version", "2023-06-01");
+    return call;
+  }
+  Result<HttpCall> complete(const inference::CompletionRequest&) const override { return cannot("a raw completion"); }
+  Result<HttpCall> embed(const inference::EmbeddingRequest&) const override { return cannot("embeddings"); }
+  Result<HttpCall> rerank(const inference::RerankRequest&) const override { return cannot("rerank"); }
+  std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t) const override {
+    return std::make_unique<AnthropicDecoder>();
+  }
+  std::unique_ptr<AnswerDecoder> completion_decoder(std::int32_t n) const override { return chat_decoder(n); }
+  Result<inference::Embeddings> embeddings(std::string_view) const override { return cannot("embeddings"); }
+  Result<inference::Ranking> ranking(std::string_view) const override { return cannot("rerank"); }
+  std::pair<std::string, std::string> credential(const std::string& key) const override { return {"x-api-key", key}; }
+
+  Error error(int status, const net::Headers& headers, std::string_view body) const override {
+    const Json json = parse_json(body);
+    const std::string message = text_at(at(json, "error"), "message");
+    Error out = upstream_error(status, headers, message.empty() && !json.is_object() ? std::string{body} : message);
+    if (out.code == ErrorCode::invalid_request && is_overflow(message)) out.code = ErrorCode::context_too_long;
+    return out;
+  }
+
+ private:
+  static std::unexpected<Error> cannot(std::string_view what) {
+    return fail(ErrorCode::unsupported, fmt::format("Anthropic's protocol cannot carry {}", what));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Protocol> make_anthropic_protocol() { return std::make_unique<AnthropicProtocol>(); }
+
+}  // namespace hearth::provider

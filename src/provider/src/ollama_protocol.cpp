@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "hearth/base/text.hpp"
+#include "hearth/net/ndjson.hpp"
+#include "ollama_request.hpp"
+#include "protocol.hpp"
+#include "upstream_error.hpp"
+
+namespace hearth::provider {
+namespace {
+
+using inference::Event;
+
+std::unexpected<Error> cannot(std::string_view what) {
+  return fail(ErrorCode::unsupported, fmt::format("Ollama's protocol cannot carry {}", what));
+}
+
+/// Lines of /api/chat (`message`) and /api/generate (`response`); one choice.
+class OllamaDecoder final : public AnswerDecoder {
+ public:
+  void feed(std::string_view bytes, std::vector<Event>& out) override {
+    if (ended_) return;
+    const auto lines = splitter_.feed(bytes);
+    if (!lines) return end_with(lines.error(), out);
+    for (const std::string& line : *lines) {
+      if (!ended_) take(line, out);
+    }
+  }
+  void finish(std::vector<Event>& out) override {
+    if (ended_) return;
+    if (const auto line = splitter_.finish()) take(*line, out);
+    if (!ended_) end_with(upstream("the stream ended before the answer did"), out);
+  }
+  std::string_view model() const override { return model_; }
+
+ private:
+  static Error upstream(std::string message) {
+    return {.code = ErrorCode::upstream_error, .message = std::move(message), .param = {}, .retry_after = {}};
+  }
+
+  void take(const std::string& line, std::vector<Event>& out) {
+    const Json json = parse_json(line);
+    if (!json.is_object()) return end_with(upstream("a line of the stream is no JSON object"), out);
+    if (const std::string error = text_at(json, "error"); !error.empty())
+      return end_with(upstream(shortened(error)), out);
+    if (!std::exchange(began_, true)) out.push_back({.choice = 0, .body = inference::PromptDone{}});
+    if (model_.empty()) model_ = text_at(json, "model");
+    const Json& message = at(json, "message");
+    const std::string thought = message.is_object() ? text_at(message, "thinking") : text_at(json, "thinking");
+    if (!thought.empty()) out.push_back({.choice = 0, .body = inference::ReasoningDelta{thought}});
+    std::string text = message.is_object() ? text_at(message, "content") : text_at(json, "response");
+    if (!text.empty()) {
+      out.push_back({.choice = 0, .body = inference::TextDelta{.text = std::move(text), .logprobs = {}, .tokens = {}}});
+    }
+    take_calls(at(message, "tool_calls"), out);
+    if (at(json, "done") == true) end(json, out);
+  }
+
+  void take_calls(const Json& calls, std::vector<Event>& out) {
+    if (!calls.is_array()) return;
+    for (const Json& call : calls) {
+      const Json& function = at(call, "function");
+      const Json& arguments = at(function, "arguments");
+      std::string id = text_at(call, "id");
+      if (id.empty()) id = fmt::format("call_{}", calls_);
+      out.push_back({.choice = 0,
+                     .body = inference::ToolCallDelta{.index = calls_++,
+                                                      .id = std::move(id),
+                                                      .name = text_at(function, "name"),
+                                                      .arguments = arguments.is_object() ? dump(arguments) : "{}"}});
+    }
+  }
+
+  void end(const Json& json, std::vector<Event>& out) {
+    ended_ = true;
+    inference::Finished done{.reason = inference::FinishReason::stop, .stop_sequence = {}, .usage = {}, .timings = {}};
+    if (text_at(json, "done_reason") == "length") done.reason = inference::FinishReason::length;
+    if (calls_ > 0) done.reason = inference::FinishReason::tool_calls;
+    done.usage = {.prompt_tokens = count_at(json, "prompt_eval_count"),
+                  .cached_tokens = 0,
+                  .completion_tokens = count_at(json, "eval_count"),
+                  .reasoning_tokens = 0};
+    using std::chrono::nanoseconds;
+    done.timings = {.load = nanoseconds{count_at(json, "load_duration")},
+                    .queue = {},
+                    .prompt = nanoseconds{count_at(json, "prompt_eval_duration")},
+                    .generation = nanoseconds{count_at(json, "eval_duration")}};
+    out.push_back({.choice = 0, .body = std::move(done)});
+  }
+  void end_with(Error error, std::vector<Event>& out) {
+    ended_ = true;
+    out.push_back({.choice = 0, .body = inference::Failed{std::move(error)}});
+  }
+
+  net::NdjsonSplitter splitter_;
+  std::string model_;
+  std::size_t calls_ = 0;
+  bool began_ = false;
+  bool ended_ = false;
+};
+
+class OllamaProtocol final : public Protocol {
+ public:
+  Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    HEARTH_TRY(const Json body, ollama_chat_body(request));
+    return HttpCall{.path = "/api/chat", .headers = {}, .body = dump(body)};
+  }
+  Result<HttpCall> complete(const inference::CompletionRequest& request) const override {
+    HEARTH_TRY(const Json body, ollama_generate_body(request));
+    return HttpCall{.path = "/api/generate", .headers = {}, .body = dump(body)};
+  }
+  Result<HttpCall> embed(const inference::EmbeddingRequest& request) const override {
+    HEARTH_TRY(const Json body, ollama_embed_body(request));
+    return HttpCall{.path = "/api/embed", .headers = {}, .body = dump(body)};
+  }
+  Result<HttpCall> rerank(const inference::RerankRequest&) const override { return cannot("rerank"); }
+  std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t) const override { return std::make_unique<OllamaDecoder>(); }
+  std::unique_ptr<AnswerDecoder> completion_decoder(std::int32_t n) const override { return chat_decoder(n); }
+
+  Result<inference::Embeddings> embeddings(std::string_view body) const override {
+    const Json json = parse_json(body);
+    const Json& vectors = at(json, "embeddings");
+    if (!vectors.is_array()) return fail(ErrorCode::upstream_error, "the server's answer has no embeddings");
+    inference::Embeddings out;
+    for (const Json& vector : vectors) {
+      auto& numbers = out.vectors.emplace_back();
+      if (!vector.is_array()) return fail(ErrorCode::upstream_error, "an embedding is no list of numbers");
+      for (const Json& value : vector) {
+        if (!value.is_number()) return fail(ErrorCode::upstream_error, "an embedding is no list of numbers");
+        numbers.push_back(value.get<float>());
+      }
+    }
+    out.prompt_tokens = count_at(json, "prompt_eval_count");
+    return out;
+  }
+  Result<inference::Ranking> ranking(std::string_view) const override { return cannot("rerank"); }
+  std::pair<std::string, std::string> credential(const std::string& key) const override {
+    return {"Authorization", "Bearer " + key};
+  }
+  Error error(int status, const net::Headers& headers, std::string_view body) const override {
+    const Json json = parse_json(body);
+    return upstream_error(status, headers, json.is_object() ? text_at(json, "error") : std::string{body});
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Protocol> make_ollama_protocol() { return std::make_unique<OllamaProtocol>(); }
+
+}  // namespace hearth::provider
