@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$(tools/fetch_llama.sh)
-cmake --build build/bench -j "$(nproc)" --target hearth make_model bare
+cmake --build build/bench -j "$(nproc)" --target hearth make_model bare decide
 peer=build/llama-server
 if [ ! -x "$peer/bin/llama-server" ]; then
   cmake -S "$source" -B "$peer" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release \
@@ -13,4 +13,9 @@ if [ ! -x "$peer/bin/llama-server" ]; then
   cmake --build "$peer" -j "$(nproc)" --target llama-server
 fi
 models=$(bench/make_models.sh)
-exec node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --bare build/bench/bin/bare --models "$models" "$@"
+node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --bare build/bench/bin/bare --models "$models" "$@"
+# Rows of the gateway, when all rows are asked for.
+if [ $# -eq 0 ]; then
+  build/bench/bin/decide
+  bench/proxy.sh build/bench/bin/hearth
+fi

@@ -37,7 +37,7 @@ case $stage in
       libclang-rt-19-dev # the sanitizers' runtime and libFuzzer
       llvm-19            # llvm-symbolizer: readable sanitizer reports
     )
-    if [ "$stage" = bench ]; then packages+=(libbenchmark-dev curl); fi
+    if [ "$stage" = bench ]; then packages+=(curl nginx-light wrk); fi
     ;;
   *)
     echo "setup: unknown stage '$stage'; one of: build test check bench" >&2

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Throughput and added latency of Hearth as a gateway, on one core, against nginx (and Portkey, where npm can fetch it)
+# in front of the same mock upstream. Usage: bench/proxy.sh HEARTH_BINARY [SECONDS]
+# Core 0: the gateway. Core 1: upstream and load. Closed loop, keep-alive, prompts of 1 kB.
+set -euo pipefail
+hearth=$(realpath "$1")
+seconds=${2:-8}
+for tool in nginx wrk taskset; do
+  command -v $tool >/dev/null || { echo "proxy bench skipped: it needs nginx and wrk (apt-get install nginx-light wrk)"; exit 0; }
+done
+work=$(mktemp -d)
+pids=()
+cleanup() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+upstream=$(port) proxy=$(port) gateway=$(port) portkey=$(port)
+
+# What the upstream always answers, as nginx writes it in a string.
+answer='data: {\"id\":\"c\",\"model\":\"up\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello there, how are you?\"},\"finish_reason\":null}]}\n\ndata: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":7}}\n\ndata: [DONE]\n\n'
+common="daemon off; worker_processes 1; pid $work/%s.pid; error_log stderr crit; events { worker_connections 4096; }"
+cat >"$work/upstream.conf" <<CONF
+$(printf "$common" upstream)
+http { access_log off; keepalive_requests 100000000; default_type text/event-stream;
+  client_body_temp_path $work/ub; proxy_temp_path $work/up; fastcgi_temp_path $work/uf; uwsgi_temp_path $work/uu; scgi_temp_path $work/us;
+  server { listen 127.0.0.1:$upstream;
+    location /v1/models { return 200 '{"data":[]}'; }
+    location / { return 200 "$answer"; } } }
+CONF
+cat >"$work/proxy.conf" <<CONF
+$(printf "$common" proxy)
+http { access_log off; keepalive_requests 100000000;
+  client_body_temp_path $work/pb; proxy_temp_path $work/pp; fastcgi_temp_path $work/pf; uwsgi_temp_path $work/pu; scgi_temp_path $work/ps;
+  upstream u { server 127.0.0.1:$upstream; keepalive 64; }
+  server { listen 127.0.0.1:$proxy; location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; } } }
+CONF
+cat >"$work/hearth.yaml" <<CONF
+log: {level: warn}
+providers:
+  - {name: up, kind: openai, url: "http://127.0.0.1:$upstream", zone: cloud, models: [{name: m, capabilities: [chat], price: {input: 1, output: 2}}]}
+routes: [{name: auto, strategy: balance, targets: [up/m]}]
+policy: {default_label: public, zones: {device: restricted, cloud: public}}
+CONF
+cat >"$work/post.lua" <<'LUA'
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{"model":"auto","max_tokens":16,"messages":[{"role":"user","content":"' .. string.rep("word ", 200) .. '"}]}'
+LUA
+taskset -c 1 nginx -c "$work/upstream.conf" -p "$work" 2>/dev/null & pids+=($!)
+taskset -c 0 nginx -c "$work/proxy.conf" -p "$work" 2>/dev/null & pids+=($!)
+taskset -c 0 "$hearth" serve --config "$work/hearth.yaml" --home "$work/home" --listen "127.0.0.1:$gateway" >/dev/null 2>"$work/hearth.log" & hearth_pid=$!; pids+=($hearth_pid)
+sleep 1.5
+load() { taskset -c 1 wrk -t1 -c"$2" -d"${seconds}s" --latency -s "$work/post.lua" "http://127.0.0.1:$1/v1/chat/completions"; }
+row() {  # name, port, connections
+  load "$2" "$3" >"$work/out"
+  local errors; errors=$(grep -c 'Non-2xx' "$work/out" || true)
+  printf '%-34s %10s req/s   p50 %8s   p99 %8s%s\n' "$1" "$(awk '/Requests\/sec/ {print $2}' "$work/out")" \
+    "$(awk '$1 == "50%" {print $2}' "$work/out")" "$(awk '$1 == "99%" {print $2}' "$work/out")" "$([ "$errors" = 0 ] || echo "   ERRORS")"
+}
+rss() { awk '/VmRSS/ {printf "%.1f MB", $2 / 1024}' "/proc/$1/status"; }
+cpu() { awk '{print $14 + $15}' "/proc/$1/stat"; }
+echo "resident memory of hearth, idle: $(rss $hearth_pid)"
+row "direct, 32 clients" "$upstream" 32
+row "nginx, 32 clients" "$proxy" 32
+before=$(cpu $hearth_pid)
+row "hearth, 32 clients" "$gateway" 32
+after=$(cpu $hearth_pid)
+requests=$(awk '/requests in/ {print $1}' "$work/out")
+awk -v t=$((after - before)) -v n="$requests" 'BEGIN {printf "hearth: %.1f us of CPU a request\n", t * 10000 / n}'
+row "direct, 1 client" "$upstream" 1
+row "nginx, 1 client" "$proxy" 1
+row "hearth, 1 client" "$gateway" 1
+echo "resident memory of hearth, after: $(rss $hearth_pid)"
