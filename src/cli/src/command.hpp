@@ -34,6 +34,7 @@ void add_list(CLI::App& app, const Globals& globals, Action& action);
 void add_show(CLI::App& app, const Globals& globals, Action& action);
 void add_ps(CLI::App& app, const Globals& globals, Action& action);
 void add_explain(CLI::App& app, const Globals& globals, Action& action);
+void add_router(CLI::App& app, const Globals& globals, Action& action);
 void add_stop(CLI::App& app, const Globals& globals, Action& action);
 void add_create(CLI::App& app, const Globals& globals, Action& action);
 void add_import(CLI::App& app, const Globals& globals, Action& action);

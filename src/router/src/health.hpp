@@ -34,8 +34,8 @@ class Health {
   void succeeded(std::chrono::nanoseconds generation, std::int64_t completion_tokens);
   /// Only failures that say something about the target count: not a client's mistake, not a cancellation.
   void failed(const Error& error, Clock::time_point now);
-  /// An active check. A failure counts like any other. A success ends the pause, so that a request may try: a server can
-  /// list its models and still fail at every answer.
+  /// An active check. A failure counts like any other. A success ends the pause, so that a request may try: a server
+  /// can list its models and still fail at every answer.
   void probed(bool alive, Clock::time_point now);
   void published(std::optional<std::int32_t> running, std::optional<std::int32_t> waiting,
                  std::optional<double> kv_used);

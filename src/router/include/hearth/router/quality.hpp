@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/base/result.hpp"
+
+/// How well a weak and a strong model will answer a prompt, guessed from its text alone (RouteLLM's question, Ong et
+/// al. 2024, arXiv:2406.18665, without its calls to a cloud). Pure.
+namespace hearth::router {
+
+/// One prompt that both models were tried on.
+struct Verdict {
+  std::string prompt;
+  bool weak_correct = false;
+  bool strong_correct = false;
+  std::string subject;  // empty: unknown; folds may keep a subject together
+};
+
+/// Calibrated probabilities that the answer would be correct.
+struct Prediction {
+  float weak_correct = 0.5F;
+  float strong_correct = 0.5F;
+  /// What sending it to the strong model is expected to gain, learned by itself: the difference of the two above would
+  /// carry the noise of both.
+  float gain = 0;
+};
+
+/// Logistic regressions over hashed n-grams of words and characters and a few measures of the text, one a question.
+/// Immutable; any thread.
+class QualityModel {
+ public:
+  static constexpr int kBits = 16;  // of the feature hash
+  static constexpr std::size_t kDense = 20;
+
+  /// Deterministic. 100,000 rows take well under a minute on one core.
+  static QualityModel train(std::span<const Verdict> rows, std::uint32_t seed = 1);
+  /// corrupt_data for bytes that save() did not write.
+  static Result<QualityModel> load(std::string_view bytes);
+  std::string save() const;
+
+  /// The first kTextMax bytes count. Microseconds.
+  Prediction predict(std::string_view prompt) const;
+  static constexpr std::size_t kTextMax = 8 * 1024;
+
+ private:
+  struct Head {
+    std::vector<float> sparse;  // 1 << kBits
+    std::vector<float> dense;   // kDense
+    float bias = 0;
+    float scale = 1;  // Platt: probability = logistic(scale * margin + shift)
+    float shift = 0;
+  };
+  friend class QualityTrainer;
+
+  Head weak_;       // the weak model is right
+  Head strong_;     // the strong one is
+  Head only_weak_;  // only the weak one is: a call to the strong one would lose
+  Head only_strong_;
+  std::vector<float> mean_;  // of the dense features, and
+  std::vector<float> deviation_;
+  std::vector<float> idf_;  // by hash; 0: not known
+};
+
+}  // namespace hearth::router
