@@ -25,6 +25,10 @@ Result<> Embedder::prepare(EmbedJob& job) const {
   if (job.rank && !model_.facts().can_rerank) {
     return fail(ErrorCode::unsupported, "this model does not rank; use a reranker (pooling type rank)", "model");
   }
+  if (!job.rank && job.pooling == inference::Pooling::model_default && model_.facts().can_rerank) {
+    return fail(ErrorCode::unsupported, "this model ranks; use /v1/rerank, or ask for pooling mean, cls or last",
+                "model");
+  }
   if (job.pooling == inference::Pooling::none) {
     return fail(ErrorCode::unsupported, "pooling none gives one vector a token; choose mean, cls or last", "pooling");
   }
