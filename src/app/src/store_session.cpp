@@ -14,6 +14,11 @@ Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::B
   if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
   if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
   if (const auto file = environment("SSL_CERT_FILE")) options.ca_file = *file;
+  if (const auto folder = environment("DOCKER_CONFIG")) {
+    options.logins_file = std::filesystem::path{*folder} / "config.json";
+  } else if (const auto home = environment("HOME")) {
+    options.logins_file = std::filesystem::path{*home} / ".docker" / "config.json";
+  }
   const auto quantize = [](const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type) {
     return engine::quantize(in, out, type);
   };

@@ -74,9 +74,12 @@ Result<BearerChallenge> parse_bearer_challenge(std::string_view header) {
   BearerChallenge out;
   while (!rest.empty()) {
     auto [key, value] = cut_parameter(rest);
-    if (key == "realm") out.realm = std::move(value);
-    else if (key == "service") out.service = std::move(value);
-    else if (key == "scope") out.scope = std::move(value);
+    if (key == "realm")
+      out.realm = std::move(value);
+    else if (key == "service")
+      out.service = std::move(value);
+    else if (key == "scope")
+      out.scope = std::move(value);
   }
   if (out.realm.empty()) return fail(ErrorCode::upstream_error, "the registry asks for a token but does not say where");
   return out;

@@ -8,6 +8,7 @@
 #include "file_digests.hpp"
 #include "hearth/models/store.hpp"
 #include "recent_map.hpp"
+#include "registry_logins.hpp"
 
 namespace hearth::models {
 
@@ -27,6 +28,7 @@ struct StoreContext {
   const Catalog catalog;
   RecentMap<Facts> facts;  // by weights digest, or by version of a plain file
   FileDigests file_digests;
+  RegistryLogins logins;  // set once, before anything is transferred
 };
 
 }  // namespace hearth::models

@@ -8,6 +8,7 @@
 
 #include "hearth/base/text.hpp"
 #include "hearth/models/parameters.hpp"
+#include "model_view.hpp"
 #include "nearest.hpp"
 
 namespace hearth::models {
@@ -127,9 +128,7 @@ class Scanner {
   std::size_t line_ = 1;
 };
 
-bool is_path(std::string_view from) {
-  return from.starts_with('/') || from.starts_with("./") || from.starts_with("../") || from.ends_with(".gguf");
-}
+bool names_a_file(std::string_view from) { return is_path(from) || from.ends_with(".gguf"); }
 
 bool is_version(std::string_view text) {
   if (text.starts_with('v')) text.remove_prefix(1);
@@ -138,10 +137,12 @@ bool is_version(std::string_view text) {
 }
 
 Result<> apply(Instruction in, const std::filesystem::path& folder, CreateRequest& out) {
-  const auto absolute = [&](const std::string& path) { return (folder / path).lexically_normal().string(); };
+  const auto absolute = [&](const std::string& path) {
+    return (path.starts_with("~/") ? expand_path(path) : folder / path).lexically_normal().string();
+  };
   if (in.name == "FROM") {
     if (!out.from.empty()) return refuse(in.line, "a second FROM is not supported", ErrorCode::unsupported);
-    out.from = is_path(in.value) ? absolute(in.value) : in.value;
+    out.from = names_a_file(in.value) ? absolute(in.value) : in.value;
   } else if (in.name == "PARAMETER") {
     const Parameters one{{in.argument, in.value}};
     if (auto valid = to_options(one); !valid) return refuse(in.line, valid.error().message);

@@ -109,7 +109,7 @@ Task<Result<HubChoice>> async_choose(StoreContext& context, Web& web, Name name,
 }  // namespace
 
 Task<Result<>> async_pull_hub(StoreContext& context, Name name, bool insecure, OnProgress progress) {
-  Web web{co_await asio::this_coro::executor, context.options, insecure};
+  Web web{co_await asio::this_coro::executor, context, insecure};
   HEARTH_CO_TRY(const auto origin, hub_url(context, "/"));
   if (!context.options.hub_token.empty()) web.set_bearer(origin, Secret{context.options.hub_token});
   report(progress, "pulling manifest");
@@ -131,7 +131,7 @@ Task<Result<>> async_pull_hub(StoreContext& context, Name name, bool insecure, O
 }
 
 Task<Result<>> async_pull_url(StoreContext& context, FileUrl file, bool insecure, OnProgress progress) {
-  Web web{co_await asio::this_coro::executor, context.options, insecure};
+  Web web{co_await asio::this_coro::executor, context, insecure};
   HEARTH_CO_TRY(const auto hub, hub_url(context, "/"));
   if (!context.options.hub_token.empty()) web.set_bearer(hub, Secret{context.options.hub_token});
   report(progress, "pulling manifest");

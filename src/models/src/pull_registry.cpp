@@ -77,7 +77,7 @@ Result<std::vector<Source>> sources_of(const Name& name, const Manifest& manifes
 }  // namespace
 
 Task<Result<>> async_pull_registry(StoreContext& context, Name name, bool insecure, OnProgress progress) {
-  Web web{co_await asio::this_coro::executor, context.options, insecure};
+  Web web{co_await asio::this_coro::executor, context, insecure};
   report(progress, "pulling manifest");
   HEARTH_CO_TRY(const auto bytes, co_await async_manifest(web, name));
   HEARTH_CO_TRY(const auto manifest, parse_manifest(bytes));

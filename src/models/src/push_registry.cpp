@@ -117,7 +117,7 @@ Task<Result<>> async_put_manifest(StoreContext& context, Web& web, StoredManifes
 
 Task<Result<>> async_push_registry(StoreContext& context, Name name, bool insecure, OnProgress progress) {
   if (is_hub(name)) co_return fail(ErrorCode::unsupported, "the hub takes no pushes; use its own tools", "model");
-  Web web{co_await asio::this_coro::executor, context.options, insecure};
+  Web web{co_await asio::this_coro::executor, context, insecure};
   report(progress, "retrieving manifest");
   auto read = [&] { return context.catalog.read(name); };
   HEARTH_CO_TRY(auto stored, co_await context.pool.async_run(std::move(read)));

@@ -43,6 +43,12 @@ class FolderStore final : public Store {
   Result<> prepare() {
     HEARTH_CHECKED(context_.catalog.make_folders());
     context_.catalog.sweep(context_.options.leftover_age);
+    auto logins = RegistryLogins::load(context_.options.logins_file);
+    if (logins) {
+      context_.logins = *std::move(logins);
+    } else {  // another program's file: no reason not to start
+      log::warn("no registry logins", {{"reason", logins.error().message}});
+    }
     return {};
   }
 

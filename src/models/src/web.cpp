@@ -10,6 +10,7 @@
 
 #include "backoff.hpp"
 #include "bearer_challenge.hpp"
+#include "hearth/base/text.hpp"
 
 namespace hearth::models {
 namespace {
@@ -62,13 +63,16 @@ Error status_error(const net::ClientResponse& response, const net::Url& url, std
   return Error{code, fmt::format("{}: {} answered {} ({})", what, url.host, response.status, why), {}, {}};
 }
 
-Web::Web(asio::any_io_executor executor, const Store::Options& options, bool insecure)
+Web::Web(asio::any_io_executor executor, const StoreContext& context, bool insecure)
     : client_{net::Client::create(std::move(executor),
-                                  net::Client::Options{options.parallel_ranges + 1, options.ca_file})},
-      options_{options},
+                                  net::Client::Options{context.options.parallel_ranges + 1, context.options.ca_file})},
+      options_{context.options},
+      logins_{context.logins},
       insecure_{insecure} {}
 
-void Web::set_bearer(const net::Url& origin, Secret token) { tokens_[origin.origin()] = std::move(token); }
+void Web::set_bearer(const net::Url& origin, Secret token) {
+  authorization_[origin.origin()] = Secret{"Bearer " + token.reveal()};
+}
 
 Result<> Web::may_contact(const net::Url& url) const {
   if (url.scheme == "https" || insecure_ || is_loopback(url.host)) return {};
@@ -77,8 +81,23 @@ Result<> Web::may_contact(const net::Url& url) const {
       fmt::format("{} would be spoken to without encryption; use https, or --insecure if you mean it", url.host));
 }
 
-// A token without credentials, as public repositories give (Docker Registry v2, "token authentication").
 Task<Result<>> Web::async_authorize(net::Url url, std::string challenge) {
+  const bool is_default_port = url.port == (url.scheme == "https" ? 443 : 80);
+  auto login = logins_.find(is_default_port ? url.host : fmt::format("{}:{}", url.host, url.port));
+  if (!text::to_lower_ascii(challenge.substr(0, 5)).starts_with("basic")) {
+    co_return co_await async_take_token(std::move(url), std::move(challenge), std::move(login));
+  }
+  if (!login) {
+    co_return fail(
+        ErrorCode::unauthenticated,
+        fmt::format("{} wants a login; `docker login {}` writes one where hearth reads it", url.host, url.host));
+  }
+  authorization_[url.origin()] = *std::move(login);
+  co_return Result<>{};
+}
+
+// Docker Registry v2, "token authentication"; public repositories give a token without a login.
+Task<Result<>> Web::async_take_token(net::Url url, std::string challenge, std::optional<Secret> login) {
   HEARTH_CO_TRY(const auto wanted, parse_bearer_challenge(challenge));
   auto realm = net::Url::parse(wanted.realm);
   if (!realm)
@@ -94,6 +113,7 @@ Task<Result<>> Web::async_authorize(net::Url url, std::string challenge) {
   request.url = *realm;
   request.idle_timeout = options_.stall_timeout;
   request.max_body_bytes = kTokenBytesMax;
+  if (login) request.headers.set("Authorization", login->reveal());
   HEARTH_CO_TRY(const auto response, co_await client_->async_request(std::move(request)));
   if (!is_success(response.status)) co_return fail(status_error(response, *realm, "asking for a token"));
   const auto json = nlohmann::json::parse(response.body, nullptr, /*allow_exceptions=*/false);
@@ -114,8 +134,8 @@ Task<Result<net::ClientResponse>> Web::async_stream(net::ClientRequest request, 
     HEARTH_CO_CHECKED(may_contact(request.url));
     auto sent = request;
     sent.idle_timeout = options_.stall_timeout;
-    if (const auto token = tokens_.find(request.url.origin()); token != tokens_.end()) {
-      sent.headers.set("Authorization", "Bearer " + token->second.reveal());
+    if (const auto known = authorization_.find(request.url.origin()); known != authorization_.end()) {
+      sent.headers.set("Authorization", known->second.reveal());
     }
     bool wanted = false;
     std::string refusal;

@@ -3,21 +3,23 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "context.hpp"
 #include "hearth/base/secret.hpp"
-#include "hearth/models/store.hpp"
 #include "hearth/net/client.hpp"
 
 namespace hearth::models {
 
-/// HTTP for one transfer: redirects, bearer tokens, retries, and the rule whom we talk to. One coroutine executor.
+/// HTTP for one transfer: redirects, tokens and logins, retries, and the rule whom we talk to. One coroutine executor.
 /// Plain http is spoken to loopback only, unless `insecure`; a redirect never leads from https to http.
 /// A token goes to the origin it was issued for and to no other.
 class Web {
  public:
-  Web(asio::any_io_executor executor, const Store::Options& options, bool insecure);
+  /// `context` outlives this.
+  Web(asio::any_io_executor executor, const StoreContext& context, bool insecure);
 
   void set_bearer(const net::Url& origin, Secret token);
 
@@ -34,11 +36,13 @@ class Web {
  private:
   Result<> may_contact(const net::Url& url) const;
   Task<Result<>> async_authorize(net::Url url, std::string challenge);
+  Task<Result<>> async_take_token(net::Url url, std::string challenge, std::optional<Secret> login);
 
   std::unique_ptr<net::Client> client_;
   const Store::Options& options_;
+  const RegistryLogins& logins_;
   bool insecure_;
-  std::map<std::string, Secret> tokens_;  // by origin
+  std::map<std::string, Secret> authorization_;  // by origin: the header's value
 };
 
 /// The error for a status that is not 2xx; `what` completes "… refused/has no …".

@@ -17,19 +17,26 @@
 namespace hearth::models::testing {
 
 /// Debian's docker-registry on a free loopback port, its storage in a temporary folder; killed when the test ends.
+/// With `login` it serves nobody but the user "ada" with the password "lovelace".
 class DockerRegistry {
  public:
   static constexpr const char* kBinary = "/usr/bin/docker-registry";
   static bool installed() { return fs::exists(kBinary); }
 
-  DockerRegistry() {
+  explicit DockerRegistry(bool login = false) {
     const auto config = folder_.path() / "config.yml";
     port_ = free_port();
+    std::string auth;
+    if (login) {
+      const auto passwords = folder_.path() / "htpasswd";
+      write_text(passwords, "ada:$2b$05$abcdefghijklmnopqrstuuugyJgZetmHGvxwCJ1rpgM8bgT8KJ8.i\n");
+      auth = "auth: {htpasswd: {realm: test, path: " + passwords.string() + "}}\n";
+    }
     write_text(config,
                "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
                "storage: {filesystem: {rootdirectory: " +
-                   (folder_.path() / "data").string() + "}, delete: {enabled: true}}\nhttp: {addr: \"127.0.0.1:" +
-                   std::to_string(port_) + "\", secret: test}\n");
+                   (folder_.path() / "data").string() + "}, delete: {enabled: true}}\n" + auth +
+                   "http: {addr: \"127.0.0.1:" + std::to_string(port_) + "\", secret: test}\n");
     std::string binary{kBinary};
     std::string serve{"serve"};
     std::string config_text = config.string();

@@ -5,6 +5,7 @@
 #include "docker_registry.hpp"
 #include "hearth/models/store.hpp"
 #include "manifest.hpp"
+#include "registry_logins.hpp"
 
 namespace hearth::models::testing {
 namespace {
@@ -41,6 +42,47 @@ struct RegistryTest : ::testing::Test {
     return request.name;
   }
 };
+
+TEST(RegistryLogins, AreThoseOfConfigJsonAndNothingElse) {
+  TempFolder folder;
+  const auto file = folder.path() / "config.json";
+  EXPECT_FALSE(RegistryLogins::load(file)->find("a.example")) << "no file, no login";
+  write_text(file,
+             R"({"auths": {"https://index.docker.io/v1/": {"auth": "YTpi"}, "a.example:5000": {"auth": "YzpkCg=="},
+      "helper.example": {}, "b.example": {"auth": "not base64\r\nX: y"}}, "credsStore": "desktop"})");
+  const auto logins = RegistryLogins::load(file);
+  ASSERT_TRUE(logins) << logins.error().message;
+  EXPECT_EQ(logins->find("registry-1.docker.io")->reveal(), "Basic YTpi");
+  EXPECT_EQ(logins->find("a.example:5000")->reveal(), "Basic YzpkCg==");
+  for (const char* none : {"a.example", "helper.example", "b.example"}) EXPECT_FALSE(logins->find(none)) << none;
+  write_text(file, "[]");
+  EXPECT_EQ(RegistryLogins::load(file).error().code, ErrorCode::corrupt_data);
+}
+
+TEST_F(RegistryTest, ARegistryThatWantsALoginGetsTheOneOfTheLoginsFile) {
+  registry = std::make_unique<DockerRegistry>(/*login=*/true);
+  const auto name = make_model();
+  const auto stranger = machine.run(store->async_push(name, false, {}));
+  ASSERT_FALSE(stranger);
+  EXPECT_EQ(stranger.error().code, ErrorCode::unauthenticated);
+  EXPECT_THAT(stranger.error().message, HasSubstr("docker login"));
+
+  const auto logins = home.path() / "config.json";
+  const std::string ada = "YWRhOmxvdmVsYWNl";  // ada:lovelace
+  write_text(logins, R"({"auths": {"http://)" + registry->host() + R"(/v2/": {"auth": ")" + ada + R"("}}})");
+  const auto reopen = [&](const TempFolder& folder) {
+    Store::Options options = small_options(folder.path());
+    options.logins_file = logins;
+    return machine.open(std::move(options));
+  };
+  store = reopen(home);
+  other = reopen(other_home);
+  const auto pushed = machine.run(store->async_push(name, false, {}));
+  ASSERT_TRUE(pushed) << pushed.error().message;
+  const auto pulled = machine.run(other->async_pull(name, false, {}));
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_EQ(check_blobs(other_home.path()), check_blobs(home.path()));
+}
 
 TEST_F(RegistryTest, WhatWasPushedIsPulledWithTheSameDigests) {
   const auto name = make_model();

@@ -96,6 +96,7 @@ class Store {
     std::string hub_endpoint = "https://huggingface.co";  // env HF_ENDPOINT
     std::string hub_token;                                // env HF_TOKEN
     std::string ca_file;
+    std::filesystem::path logins_file;  // of registries, as `docker login` writes them; read by open()
 
     std::uint64_t range_bytes = 8U << 20;             // of one ranged GET; held in memory while it arrives
     std::uint64_t push_chunk_bytes = 64U << 20;       // of one PATCH; read from disk as it is sent
@@ -115,7 +116,8 @@ class Store {
   /// Every model: Options::named in their order, then the folder's, newest first. A broken manifest is logged and left
   /// out.
   virtual Task<Result<std::vector<Model>>> async_list() = 0;
-  /// Joins a pull of the same name that is running. `insecure` allows http and unverified TLS.
+  /// Joins a pull of the same name that is running. `insecure` allows http to any host; a certificate that
+  /// does not verify is refused in any case (Options::ca_file adds an authority).
   virtual Task<Result<>> async_pull(std::string name, bool insecure, OnProgress progress) = 0;
   virtual Task<Result<>> async_push(std::string name, bool insecure, OnProgress progress) = 0;
   virtual Task<Result<>> async_create(CreateRequest request, OnProgress progress) = 0;
