@@ -7,6 +7,7 @@
 
 #include "command.hpp"
 #include "hearth/app/store_session.hpp"
+#include "hearth/async/task_group.hpp"
 #include "hearth/engine/instance.hpp"
 #include "table.hpp"
 
@@ -36,6 +37,7 @@ Task<> drain(std::unique_ptr<engine::Generation> generation, Clock::time_point& 
 
 Result<Row> measure(engine::Instance& instance, const BenchOptions& options, int batch) {
   asio::io_context io;
+  async::TaskGroup answers{io.get_executor(), static_cast<std::size_t>(batch)};
   std::vector<Clock::time_point> first(batch);
   std::vector<Clock::time_point> last(batch);
   const Clock::time_point start = Clock::now();
@@ -50,7 +52,7 @@ Result<Row> measure(engine::Instance& instance, const BenchOptions& options, int
     request.generation.sampling.temperature = 0;
     request.generation.sampling.ignore_eos = true;
     HEARTH_TRY(auto generation, instance.submit(std::move(request), io.get_executor()));
-    asio::co_spawn(io, drain(std::move(generation), first[i], last[i]), asio::detached);
+    answers.spawn("answer", drain(std::move(generation), first[i], last[i]));
   }
   io.run();
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
