@@ -9,6 +9,7 @@ peer=build/llama-server
 if [ ! -x "$peer/bin/llama-server" ]; then
   cmake -S "$source" -B "$peer" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release \
     -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_SERVER=ON \
+    -DCMAKE_C_FLAGS=-Wno-invalid-feature-combination -DCMAKE_CXX_FLAGS=-Wno-invalid-feature-combination \
     -DLLAMA_OPENSSL=OFF -DGGML_OPENMP=OFF -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
   cmake --build "$peer" -j "$(nproc)" --target llama-server
 fi
