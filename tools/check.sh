@@ -16,10 +16,8 @@ sources() {  # ours, of the given name patterns, NUL-separated
 }
 say() { printf '== %s\n' "$*"; }
 
-# What the presets' configuration generates and the compile commands name must exist.
-configured() {
-  [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >/dev/null
-}
+# The compile commands must be those of the sources as they are now: seconds when nothing changed.
+configured() { cmake --preset "$1" >/dev/null; }
 
 format() {
   say "format (clang-format-19; mend with: make format)"
