@@ -22,6 +22,7 @@ packages=(
   libcli11-dev           # the command line
   libedit-dev            # the terminal chat's line editor
   prometheus-cpp-dev     # /metrics
+  libsqlitecpp-dev       # the ledger
 )
 if [ "$stage" != build ]; then
   packages+=(

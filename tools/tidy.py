@@ -29,6 +29,7 @@ OWNERS = [
     (r"boost/(asio|system)[/.]", {"async", "net"}),
     (r"openssl/", {"net", "models"}),  # models: SHA-256 of blobs
     (r"prometheus/", {"telemetry"}),
+    (r"SQLiteCpp/|sqlite3\.h", {"store"}),
     (r"CLI/", {"cli"}),
     (r"(editline/readline|histedit)\.h", {"cli"}),
     (r"yaml-cpp/", {"app"}),
@@ -63,8 +64,8 @@ PATTERNS = [
     ("capturing-coroutine", r"\[[^\[\]]+\]\s*\([^()]*\)\s*(mutable\s*)?->\s*(\w+::)*(Task|awaitable)\s*<",
      "the captures die with the lambda object while the coroutine still runs; use a named function", lambda p: True),
     ("std-thread", r"\bstd::(thread|jthread|async)\s*[({]",
-     "threads are named and owned: async (io, blocking), engine (model-*)",
-     lambda p: not is_test(p) and not in_module("async", "engine")(p)),
+     "threads are named and owned: async (io, blocking), engine (model-*), store (db)",
+     lambda p: not is_test(p) and not in_module("async", "engine", "store")(p)),
 ]
 LEFTOVER = re.compile(r"(?://|#|/\*).*\b(TODO|FIXME|XXX|HACK)\b")
 

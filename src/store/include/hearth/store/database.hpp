@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "hearth/base/result.hpp"
+
+namespace hearth::store {
+
+using Value = std::variant<std::monostate, std::int64_t, double, std::string>;  // monostate: NULL
+using Row = std::vector<Value>;
+
+/// One statement to run. `sql` must live forever (a literal): statements are prepared once.
+struct Change {
+  std::string_view sql;
+  Row values;  // for ?1, ?2, …
+};
+
+/// One SQLite file in WAL mode and the one thread, `db`, that writes it. A lock file beside it keeps other processes
+/// from writing; reading is open to all. Any thread.
+class Database {
+ public:
+  struct Options {
+    std::filesystem::path file;
+    /// Steps of the schema, in order; each runs once in the life of a file. Never change one that was released.
+    std::vector<std::string> migrations;
+    std::size_t queue_max = 1U << 16;  // changes that wait
+  };
+  /// Blocks on files. conflict: another process has it open; unsupported: a newer version wrote it; corrupt_data.
+  static Result<std::unique_ptr<Database>> open(Options options);
+  /// Commits what was posted.
+  virtual ~Database() = default;
+
+  /// Runs on `db`, in the order of posting. False when the queue is full: the change is lost and the caller must say
+  /// so.
+  virtual bool post(Change change) = 0;
+  /// Waits until everything that was posted before is committed. False when that failed.
+  virtual bool flush() = 0;
+  /// What is committed, by a connection of its own. Blocks on files: not for io threads. internal: SQLite's own words.
+  virtual Result<std::vector<Row>> read(const std::string& sql, const Row& values) const = 0;
+};
+
+}  // namespace hearth::store

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/store/database.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "hearth/base/log.hpp"
+#include "statements.hpp"
+
+namespace hearth::store {
+namespace {
+
+constexpr int kBusyMs = 5'000;
+constexpr std::chrono::seconds kRetryEvery{1};
+
+/// Held while a process writes the database; the kernel lets go of it however the process ends.
+class LockFile {
+ public:
+  explicit LockFile(const std::filesystem::path& file)
+      : descriptor_{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)} {
+    held_ = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+  }
+  ~LockFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
+  bool held() const noexcept { return held_; }
+
+ private:
+  int descriptor_;
+  bool held_ = false;
+};
+
+class DatabaseImpl final : public Database {
+ public:
+  explicit DatabaseImpl(Options options) : options_{std::move(options)}, lock_{options_.file.string() + ".lock"} {}
+  ~DatabaseImpl() override {
+    {
+      const std::lock_guard guard{mutex_};
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  bool locked() const { return lock_.held(); }
+
+  Result<> prepare();
+  bool post(Change change) override;
+  bool flush() override;
+  Result<std::vector<Row>> read(const std::string& sql, const Row& values) const override;
+
+ private:
+  void run();
+  bool commit(const std::deque<Change>& batch);
+
+  const Options options_;
+  const LockFile lock_;
+  std::optional<SQLite::Database> connection_;  // of the thread `db`, once it runs
+  std::optional<Statements> statements_;
+  std::mutex mutex_;
+  std::condition_variable wake_;       // there is something to do
+  std::condition_variable committed_;  // a batch has ended
+  std::deque<Change> queue_;
+  std::uint64_t posted_ = 0;
+  std::uint64_t done_ = 0;
+  bool failing_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+Result<> DatabaseImpl::prepare() {
+  try {
+    connection_.emplace(options_.file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
+    connection_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+    const auto version = static_cast<std::size_t>(connection_->execAndGet("PRAGMA user_version").getInt());
+    if (version > options_.migrations.size()) {
+      return fail(ErrorCode::unsupported,
+                  fmt::format("{} was written by a newer version of Hearth (schema {}, here {})",
+                              options_.file.string(), version, options_.migrations.size()));
+    }
+    for (std::size_t step = version; step < options_.migrations.size(); ++step) {
+      SQLite::Transaction transaction{*connection_};
+      connection_->exec(options_.migrations[step]);
+      connection_->exec(fmt::format("PRAGMA user_version={}", step + 1));
+      transaction.commit();
+    }
+  } catch (const SQLite::Exception& e) {
+    return fail(ErrorCode::corrupt_data,
+                fmt::format("cannot open {}: {}; move it away to start anew", options_.file.string(), e.what()));
+  }
+  statements_.emplace(*connection_);
+  thread_ = std::thread{&DatabaseImpl::run, this};
+  return {};
+}
+
+bool DatabaseImpl::post(Change change) {
+  {
+    const std::lock_guard guard{mutex_};
+    if (queue_.size() >= options_.queue_max) return false;
+    queue_.push_back(std::move(change));
+    ++posted_;
+    if (queue_.size() > 1) return true;  // the thread was woken by the first
+  }
+  wake_.notify_one();
+  return true;
+}
+
+bool DatabaseImpl::flush() {
+  std::unique_lock guard{mutex_};
+  const std::uint64_t wanted = posted_;
+  committed_.wait(guard, [&] { return done_ >= wanted || failing_; });
+  return done_ >= wanted;
+}
+
+void DatabaseImpl::run() {
+  ::pthread_setname_np(::pthread_self(), "db");
+  std::deque<Change> batch;
+  while (true) {
+    {
+      std::unique_lock guard{mutex_};
+      if (batch.empty()) {
+        wake_.wait(guard, [&] { return stopping_ || !queue_.empty(); });
+        batch = std::exchange(queue_, {});
+      } else {  // the last commit failed
+        wake_.wait_for(guard, kRetryEvery, [&] { return stopping_; });
+      }
+      if (batch.empty()) return;
+    }
+    const bool done = commit(batch);
+    const std::lock_guard guard{mutex_};
+    if (done) done_ += batch.size();
+    if (!done && stopping_) log::error("database: changes lost at the end", {{"changes", batch.size()}});
+    if (done || stopping_) batch.clear();
+    failing_ = !done;
+    committed_.notify_all();
+  }
+}
+
+bool DatabaseImpl::commit(const std::deque<Change>& batch) {
+  try {
+    SQLite::Transaction transaction{*connection_};
+    for (const Change& change : batch) statements_->run(change);
+    transaction.commit();
+    return true;
+  } catch (const SQLite::Exception& e) {
+    log::error("database: a commit failed, it is tried again", {{"changes", batch.size()}, {"reason", e.what()}});
+    return false;
+  }
+}
+
+Result<std::vector<Row>> DatabaseImpl::read(const std::string& sql, const Row& values) const {
+  try {
+    SQLite::Database connection{options_.file.string(), SQLite::OPEN_READONLY, kBusyMs};
+    SQLite::Statement statement{connection, sql};
+    bind(statement, values);
+    std::vector<Row> rows;
+    while (statement.executeStep()) rows.push_back(row_of(statement));
+    return rows;
+  } catch (const SQLite::Exception& e) {
+    return fail(ErrorCode::internal, fmt::format("database: {}", e.what()));
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> Database::open(Options options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.file.parent_path(), error);
+  auto database = std::make_unique<DatabaseImpl>(std::move(options));
+  if (!database->locked()) {
+    return fail(ErrorCode::conflict,
+                "the ledger's folder is in use by another hearth serve, or not writable; stop that one, or give this "
+                "one another --home",
+                "home");
+  }
+  HEARTH_CHECKED(database->prepare());
+  return database;
+}
+
+}  // namespace hearth::store
