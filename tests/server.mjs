@@ -55,6 +55,18 @@ export async function startServer({ config = kModels, home = temporaryFolder(), 
     pid: child.pid,
     log: () => log.join(''),
     signal: (name) => child.kill(name),
+    /** Gives the server another configuration; resolves when its log says what came of it. */
+    async reload(text) {
+      fs.writeFileSync(file, text);
+      const before = log.length;
+      child.kill('SIGHUP');
+      for (let i = 0; i < 200; ++i) {
+        const news = log.slice(before).join('');
+        if (/reloaded|reload: the old/.test(news)) return news;
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      throw new Error(`no word of the reload:\n${log.slice(before).join('')}`);
+    },
     /** Resolves to the exit code, null after a signal. */
     ended,
     /** Ends the server; fails if it does not end cleanly, which a crash during the tests does not. */

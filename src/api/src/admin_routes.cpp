@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_routes.hpp"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "json_dump.hpp"
@@ -56,6 +57,34 @@ Result<router::Router*> router_of(Call& call) {
   return hearth::fail(ErrorCode::not_found, "this server has no router");
 }
 
+Json total_json(const router::LedgerTotal& total) {
+  return {{"key", total.key},
+          {"requests", total.requests},
+          {"completed", total.completed},
+          {"failed", total.failed},
+          {"cancelled", total.cancelled},
+          {"expired", total.expired},
+          {"open", total.open},
+          {"prompt_tokens", total.prompt_tokens},
+          {"completion_tokens", total.completion_tokens},
+          {"cost_usd", total.cost_usd},
+          {"saved_usd", total.saved_usd}};
+}
+
+Result<std::chrono::hours> hours_in(const std::map<std::string, std::string>& query) {
+  constexpr int kMonth = 720;
+  const auto found = query.find("hours");
+  if (found == query.end()) return std::chrono::hours{kMonth};
+  int hours = 0;
+  const std::string& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hours);
+  constexpr int kMost = 400 * 24;
+  if (error == std::errc{} && end == text.data() + text.size() && hours >= 1 && hours <= kMost) {
+    return std::chrono::hours{hours};
+  }
+  return hearth::fail(ErrorCode::invalid_request, "hours must be a whole number from 1 to 9600", "hours");
+}
+
 /// The id in {"decision": id}; empty: the body is a request.
 std::string decision_in(const std::string& body) {
   const Json json = Json::parse(body, nullptr, false);
@@ -81,6 +110,24 @@ Task<Result<>> async_decision(Call& call) {
   HEARTH_CO_TRY(const router::Router* router, router_of(call));
   HEARTH_CO_TRY(const router::Explanation past, router->explain(call.argument()));
   co_return co_await call.async_send_json(explanation_body(past));
+}
+
+Task<Result<>> async_ledger(Call& call) {
+  const Services& services = call.shared().services;
+  HEARTH_CO_CHECKED(check_management(services, call.request()));
+  if (services.ledger == nullptr || services.files == nullptr) {
+    co_return hearth::fail(ErrorCode::not_found, "this server keeps no ledger");
+  }
+  HEARTH_CO_TRY(const auto hours, hours_in(call.request().query));
+  const auto asked = call.request().query.find("by");
+  const std::string by = asked == call.request().query.end() ? "principal" : asked->second;
+  const auto since = WallClock::now() - hours;
+  auto read = [&] { return services.ledger->totals(by, since); };
+  HEARTH_CO_TRY(const auto totals, co_await services.files->async_run(std::move(read)));
+  Json list = Json::array();
+  for (const router::LedgerTotal& total : totals) list.push_back(total_json(total));
+  const Json out{{"by", by}, {"hours", hours.count()}, {"totals", std::move(list)}};
+  co_return co_await call.async_send_json(out.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace hearth::api::admin

@@ -28,10 +28,12 @@ void append_sse(std::string_view name, const json& data, std::string& out) {
 
 /// Anthropic counts what was read from the cache beside `input_tokens`, not within.
 json usage_json(const inference::Usage& usage) {
-  return {{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
-          {"cache_creation_input_tokens", 0},
-          {"cache_read_input_tokens", usage.cached_tokens},
-          {"output_tokens", usage.completion_tokens}};
+  json out{{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
+           {"cache_creation_input_tokens", 0},
+           {"cache_read_input_tokens", usage.cached_tokens},
+           {"output_tokens", usage.completion_tokens}};
+  if (usage.cost_usd) out["cost"] = *usage.cost_usd;
+  return out;
 }
 
 json message_json(const Head& head, json content, json usage) {

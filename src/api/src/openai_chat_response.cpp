@@ -121,13 +121,7 @@ void ChatEncoder::finish(std::int32_t choice, const Finished& finished, std::str
   fmt::format_to(std::back_inserter(out), R"({}}},"logprobs":null,"finish_reason":"{}"}}])", kOpenDelta,
                  finish_word(finished.reason));
   out += tail_;
-  // The choices of a chat share one prompt, which counts once.
-  if (finished_++ == 0) {
-    usage_.prompt_tokens = finished.usage.prompt_tokens;
-    usage_.cached_tokens = finished.usage.cached_tokens;
-  }
-  usage_.completion_tokens += finished.usage.completion_tokens;
-  usage_.reasoning_tokens += finished.usage.reasoning_tokens;
+  usage_.add_choice(finished.usage);
 }
 
 void ChatEncoder::failed(const Error& error, std::string& out) {

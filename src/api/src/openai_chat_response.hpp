@@ -31,7 +31,6 @@ class ChatEncoder : public StreamEncoder {
   std::string tail_;  // …}\n\n
   bool include_usage_;
   inference::Usage usage_;
-  std::int32_t finished_ = 0;
 };
 
 }  // namespace hearth::api::openai

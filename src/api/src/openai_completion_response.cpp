@@ -144,6 +144,7 @@ void CompletionEncoder::count(std::size_t choice, const Usage& usage) {
   }
   usage_.completion_tokens += usage.completion_tokens;
   usage_.reasoning_tokens += usage.reasoning_tokens;
+  if (usage.cost_usd) usage_.cost_usd = usage_.cost_usd.value_or(0) + *usage.cost_usd;
 }
 
 void CompletionEncoder::failed(const Error& error, std::string& out) {

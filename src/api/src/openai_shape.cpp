@@ -48,11 +48,13 @@ std::string_view finish_word(inference::FinishReason reason) {
 }
 
 Json usage_json(const inference::Usage& usage) {
-  return Json{{"prompt_tokens", usage.prompt_tokens},
-              {"completion_tokens", usage.completion_tokens},
-              {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-              {"prompt_tokens_details", Json{{"cached_tokens", usage.cached_tokens}}},
-              {"completion_tokens_details", Json{{"reasoning_tokens", usage.reasoning_tokens}}}};
+  Json out{{"prompt_tokens", usage.prompt_tokens},
+           {"completion_tokens", usage.completion_tokens},
+           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+           {"prompt_tokens_details", Json{{"cached_tokens", usage.cached_tokens}}},
+           {"completion_tokens_details", Json{{"reasoning_tokens", usage.reasoning_tokens}}}};
+  if (usage.cost_usd) out["cost"] = *usage.cost_usd;
+  return out;
 }
 
 void append_logprob(std::string& out, const inference::TokenLogprob& token) {

@@ -7,11 +7,13 @@ namespace hearth::api::openai {
 namespace {
 
 Json usage_of(const inference::Usage& usage) {
-  return Json{{"input_tokens", usage.prompt_tokens},
-              {"input_tokens_details", Json{{"cached_tokens", usage.cached_tokens}}},
-              {"output_tokens", usage.completion_tokens},
-              {"output_tokens_details", Json{{"reasoning_tokens", usage.reasoning_tokens}}},
-              {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+  Json out{{"input_tokens", usage.prompt_tokens},
+           {"input_tokens_details", Json{{"cached_tokens", usage.cached_tokens}}},
+           {"output_tokens", usage.completion_tokens},
+           {"output_tokens_details", Json{{"reasoning_tokens", usage.reasoning_tokens}}},
+           {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+  if (usage.cost_usd) out["cost"] = *usage.cost_usd;
+  return out;
 }
 
 std::string_view prefix_of(OutputItem::Kind kind) {

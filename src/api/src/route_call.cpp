@@ -141,10 +141,7 @@ void Call::note(const inference::Event& event) {
   if (!record_.first_token && !is_prompt && !is_failure) record_.first_token = Clock::now() - arrived_;
   if (const auto* failed = std::get_if<inference::Failed>(&event.body)) record_.error = failed->error.code;
   if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
-    record_.usage.prompt_tokens += done->usage.prompt_tokens;
-    record_.usage.cached_tokens += done->usage.cached_tokens;
-    record_.usage.completion_tokens += done->usage.completion_tokens;
-    record_.usage.reasoning_tokens += done->usage.reasoning_tokens;
+    record_.usage.add_choice(done->usage);
     record_.timings = done->timings;
   }
 }

@@ -91,6 +91,7 @@ Usage total_usage(const std::vector<CollectedChoice>& choices, std::size_t per_p
     const Usage& one = choices[i].finished.usage;
     total.completion_tokens += one.completion_tokens;
     total.reasoning_tokens += one.reasoning_tokens;
+    if (one.cost_usd) total.cost_usd = total.cost_usd.value_or(0) + *one.cost_usd;
     if (i % per_prompt == 0) {
       total.prompt_tokens += one.prompt_tokens;
       total.cached_tokens += one.cached_tokens;

@@ -74,10 +74,12 @@ TEST_F(Anthropic, SendsAnErrorEventWhenAStreamBreaks) {
 }
 
 TEST_F(Anthropic, CarriesAToolCallThereAndBack) {
-  engine.scripts.push_back(Script{.error = {},
-                                  .events = {prompt_done(5), tool(0, "call_1", "add", "{\"a\":1}"),
-                                             finished(FinishReason::tool_calls, {5, 0, 3, 0})},
-                                  .hold_at = {}});
+  engine.scripts.push_back(Script{
+      .error = {},
+      .events = {prompt_done(5), tool(0, "call_1", "add", "{\"a\":1}"),
+                 finished(FinishReason::tool_calls,
+                          {.prompt_tokens = 5, .cached_tokens = 0, .completion_tokens = 3, .reasoning_tokens = 0})},
+      .hold_at = {}});
   engine.scripts.push_back(says({"2"}));
   Json b = body();
   b["tools"] = Json::parse(R"([{"name":"add","description":"adds","input_schema":{"type":"object"}}])");

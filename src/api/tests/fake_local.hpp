@@ -51,7 +51,9 @@ inline Script says(std::vector<std::string> pieces, std::int32_t choice = 0) {
   const auto count = static_cast<std::int64_t>(pieces.size());
   script.events.push_back(prompt_done(5, 2, choice));
   for (std::string& piece : pieces) script.events.push_back(text(std::move(piece), choice));
-  script.events.push_back(finished(inference::FinishReason::stop, {5, 2, count, 0}, choice));
+  script.events.push_back(
+      finished(inference::FinishReason::stop,
+               {.prompt_tokens = 5, .cached_tokens = 2, .completion_tokens = count, .reasoning_tokens = 0}, choice));
   return script;
 }
 

@@ -56,10 +56,12 @@ TEST_F(Ollama, ChatAnswersWithOneObject) {
 }
 
 TEST_F(Ollama, ChatCarriesAToolCallThereAndBack) {
-  engine.scripts.push_back(Script{.error = {},
-                                  .events = {prompt_done(5), tool(0, "call_1", "add", "{\"a\":1}"),
-                                             finished(FinishReason::tool_calls, {5, 0, 3, 0})},
-                                  .hold_at = {}});
+  engine.scripts.push_back(Script{
+      .error = {},
+      .events = {prompt_done(5), tool(0, "call_1", "add", "{\"a\":1}"),
+                 finished(FinishReason::tool_calls,
+                          {.prompt_tokens = 5, .cached_tokens = 0, .completion_tokens = 3, .reasoning_tokens = 0})},
+      .hold_at = {}});
   engine.scripts.push_back(says({"2"}));
   Json body = whole(chat());
   body["tools"] = Json::parse(R"([{"type":"function","function":{"name":"add","description":"adds",

@@ -69,9 +69,11 @@ TEST_F(OpenAiChatTest, StreamsChunksWithUsageAndDone) {
 
 TEST_F(OpenAiChatTest, StreamsReasoningToolCallsAndLogprobs) {
   TextDelta with_logprobs{"x", {{7, "x", -0.5F, {{7, "x", -0.5F}, {8, "\xFF", -1.5F}}}}, {7}};
-  engine.scripts = {{.events = {prompt_done(3), reasoning("hm"), Event{0, with_logprobs}, tool(0, "call_1", "add", ""),
-                                tool(0, "", "", "{\"a\":"), tool(0, "", "", "1}"),
-                                finished(FinishReason::tool_calls, {3, 0, 9, 1})}}};
+  engine.scripts = {
+      {.events = {prompt_done(3), reasoning("hm"), Event{0, with_logprobs}, tool(0, "call_1", "add", ""),
+                  tool(0, "", "", "{\"a\":"), tool(0, "", "", "1}"),
+                  finished(FinishReason::tool_calls,
+                           {.prompt_tokens = 3, .cached_tokens = 0, .completion_tokens = 9, .reasoning_tokens = 1})}}};
   const auto data = sse_data(post("/v1/chat/completions", with({{"stream", true}})).body);
   ASSERT_EQ(data.size(), 7U);
   EXPECT_EQ(data[1]["choices"][0]["delta"].dump(), R"({"reasoning_content":"hm"})");
@@ -87,8 +89,10 @@ TEST_F(OpenAiChatTest, StreamsReasoningToolCallsAndLogprobs) {
 }
 
 TEST_F(OpenAiChatTest, ToolCallsComeWithoutContent) {
-  engine.scripts = {{.events = {prompt_done(3), tool(0, "c0", "f", "{}"), tool(1, "c1", "g", "{\"x\":1}"),
-                                finished(FinishReason::tool_calls, {3, 0, 4, 0})}}};
+  engine.scripts = {
+      {.events = {prompt_done(3), tool(0, "c0", "f", "{}"), tool(1, "c1", "g", "{\"x\":1}"),
+                  finished(FinishReason::tool_calls,
+                           {.prompt_tokens = 3, .cached_tokens = 0, .completion_tokens = 4, .reasoning_tokens = 0})}}};
   const Json body = Json::parse(post("/v1/chat/completions", chat()).body);
   const Json& message = body["choices"][0]["message"];
   EXPECT_TRUE(message["content"].is_null());
@@ -99,8 +103,12 @@ TEST_F(OpenAiChatTest, ToolCallsComeWithoutContent) {
 
 TEST_F(OpenAiChatTest, SeveralChoicesShareOnePromptInTheUsage) {
   engine.scripts = {
-      {.events = {prompt_done(5, 0, 0), prompt_done(5, 5, 1), text("a", 0), text("b", 1),
-                  finished(FinishReason::length, {5, 5, 2, 0}, 1), finished(FinishReason::stop, {5, 0, 1, 0}, 0)}}};
+      {.events = {
+           prompt_done(5, 0, 0), prompt_done(5, 5, 1), text("a", 0), text("b", 1),
+           finished(FinishReason::length,
+                    {.prompt_tokens = 5, .cached_tokens = 5, .completion_tokens = 2, .reasoning_tokens = 0}, 1),
+           finished(FinishReason::stop,
+                    {.prompt_tokens = 5, .cached_tokens = 0, .completion_tokens = 1, .reasoning_tokens = 0}, 0)}}};
   const Json body = Json::parse(post("/v1/chat/completions", with({{"n", 2}})).body);
   EXPECT_EQ(engine.chats.back().generation.n, 2);
   EXPECT_EQ(body["choices"][0]["message"]["content"], "a");

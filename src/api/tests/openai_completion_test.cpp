@@ -18,7 +18,8 @@ class OpenAiCompletionTest : public ApiTest {
   }
   static Event scored(std::int32_t choice, double mean) {
     Finished end;
-    end.usage = {5, 0, 1, 0};
+    end.usage.prompt_tokens = 5;
+    end.usage.completion_tokens = 1;
     end.mean_logprob = mean;
     return {choice, end};
   }

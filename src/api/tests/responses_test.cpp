@@ -58,7 +58,11 @@ TEST_F(ResponsesTest, AnswersInOneObject) {
 
 TEST_F(ResponsesTest, AnAnswerThatWasCutIsIncomplete) {
   for (const bool stream : {false, true}) {
-    engine.scripts = {{.events = {prompt_done(1), text("a"), finished(FinishReason::length, {1, 0, 1, 0})}}};
+    engine.scripts = {
+        {.events = {
+             prompt_done(1), text("a"),
+             finished(FinishReason::length,
+                      {.prompt_tokens = 1, .cached_tokens = 0, .completion_tokens = 1, .reasoning_tokens = 0})}}};
     const auto answer =
         post("/v1/responses", {{"model", "m"}, {"input", "hi"}, {"max_output_tokens", 1}, {"stream", stream}});
     Json body = stream ? sse_data(answer.body).back()["response"] : Json::parse(answer.body);
@@ -70,9 +74,11 @@ TEST_F(ResponsesTest, AnAnswerThatWasCutIsIncomplete) {
 }
 
 TEST_F(ResponsesTest, StreamsEveryEventInOrderWithItsPlace) {
-  engine.scripts = {{.events = {prompt_done(3), reasoning("hm"), text("a"), text("b"), tool(0, "call_1", "f", "{\"x\""),
-                                tool(0, "", "", ":1}"), tool(1, "call_2", "g", "{}"),
-                                finished(FinishReason::tool_calls, {3, 0, 9, 1})}}};
+  engine.scripts = {
+      {.events = {prompt_done(3), reasoning("hm"), text("a"), text("b"), tool(0, "call_1", "f", "{\"x\""),
+                  tool(0, "", "", ":1}"), tool(1, "call_2", "g", "{}"),
+                  finished(FinishReason::tool_calls,
+                           {.prompt_tokens = 3, .cached_tokens = 0, .completion_tokens = 9, .reasoning_tokens = 1})}}};
   const auto answer = post("/v1/responses", {{"model", "m"}, {"input", "hi"}, {"stream", true}});
   const auto events = sse_data(answer.body);
   EXPECT_EQ(types(events), (std::vector<std::string>{"response.created",

@@ -82,11 +82,14 @@ class AppImpl final : public App {
     const bool v6 = config_.address.find(':') != std::string::npos;
     return fmt::format("http://{}:{}", v6 ? "[" + config_.address + "]" : config_.address, port());
   }
-  void wait_for_signal() override;
+  Signal wait_for_signal() override;
+  Result<> reload(const Config& config) override;
   void stop() override;
 
  private:
   Result<> make_router();
+  Result<router::TablePtr> make_routes(const Routing& routing);
+  Result<provider::Remote*> remote_for(const provider::RemoteOptions& options);
   Task<> async_drain();
   Task<> async_stop_server(asio::steady_timer& grace);
   Task<> async_end_answers(asio::steady_timer& grace);
@@ -109,10 +112,14 @@ class AppImpl final : public App {
   std::shared_ptr<engine::Pool> pool_;
   std::unique_ptr<provider::Local> engine_;
   async::IoThreads io_;
-  std::vector<std::unique_ptr<provider::Remote>> remotes_;
+  // Those of earlier configurations too: a request under way may still read from one.
+  std::vector<std::pair<provider::RemoteOptions, std::unique_ptr<provider::Remote>>> remotes_;
+  std::unique_ptr<router::Ledger> ledger_;
   std::unique_ptr<router::Router> router_;
   async::TaskGroup tasks_;
   std::unique_ptr<net::Server> server_;
+  asio::io_context signal_io_{1};
+  asio::signal_set signals_{signal_io_};  // from start() on, so that none is missed between two waits
 };
 
 Result<> AppImpl::build() {
@@ -135,18 +142,48 @@ Result<> AppImpl::build() {
   return bind();
 }
 
-Result<> AppImpl::make_router() {
+Result<provider::Remote*> AppImpl::remote_for(const provider::RemoteOptions& options) {
+  for (const auto& [known, remote] : remotes_) {
+    if (known == options) return remote.get();
+  }
+  HEARTH_TRY(auto remote, provider::Remote::create(options, io_));
+  remotes_.emplace_back(options, std::move(remote));
+  return remotes_.back().second.get();
+}
+
+Result<router::TablePtr> AppImpl::make_routes(const Routing& routing) {
   std::map<std::string, provider::Remote*> remotes;
-  for (const RemoteProvider& provider : config_.routing.providers) {
-    HEARTH_TRY(auto remote, provider::Remote::create(provider.options, io_));
-    remotes[provider.options.name] = remote.get();
-    remotes_.push_back(std::move(remote));
+  for (const RemoteProvider& provider : routing.providers) {
+    HEARTH_TRY(remotes[provider.options.name], remote_for(provider.options));
   }
   std::vector<router::Mistake> mistakes;  // the configuration was checked when it was read
-  router::TablePtr table = make_table(config_.routing, config_.models, remotes, engine_.get(), mistakes);
-  router_ = router::Router::create(
-      {.local = engine_.get(), .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); }},
-      std::move(table));
+  return make_table(routing, config_.models, remotes, engine_.get(), mistakes);
+}
+
+Result<> AppImpl::reload(const Config& config) {
+  HEARTH_TRY(router::TablePtr table, make_routes(config.routing));
+  router_->replace(std::move(table));
+  config_.routing = config.routing;
+  Config rest = config;
+  rest.routing = {};
+  Config before = config_;
+  before.routing = {};
+  if (print_config(rest) != print_config(before)) {
+    log::warn("reload: changes outside providers, routes, policy and budgets wait for the next start");
+  }
+  log::info("reloaded", {{"routes", config.routing.routes.size()}, {"providers", config.routing.providers.size()}});
+  return {};
+}
+
+Result<> AppImpl::make_router() {
+  HEARTH_TRY(router::TablePtr table, make_routes(config_.routing));
+  if (config_.ledger) {
+    HEARTH_TRY(ledger_, router::Ledger::open(config_.home / "ledger.db", WallClock::now()));
+  }
+  router_ = router::Router::create({.local = engine_.get(),
+                                    .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); },
+                                    .ledger = ledger_.get()},
+                                   std::move(table));
   return {};
 }
 
@@ -162,6 +199,7 @@ Result<> AppImpl::bind() {
   api::Services services{
       .engine = *engine_, .store = *store_, .router = router_.get(), .version = std::string{version()}};
   services.files = &blocking_;
+  services.ledger = ledger_.get();
   services.draining = [this] { return draining_.load(); };
   services.metrics_text = [this] { return metrics_.text(); };
   services.on_request = [this](const api::RequestRecord& record) { note_request(record); };
@@ -224,20 +262,25 @@ void AppImpl::note_outcome(const router::Outcome& outcome) {
 
 void AppImpl::start() {
   tasks_.spawn("tick", tick(pool_, pressure_));
-  if (!remotes_.empty()) tasks_.spawn("probe", probe(*router_));
+  tasks_.spawn("probe", probe(*router_));
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) signals_.add(signal);
   server_->start();
 }
 
-void AppImpl::wait_for_signal() {
-  asio::io_context io{1};
-  asio::signal_set signals{io, SIGINT, SIGTERM};
-  const auto on_signal = [](const boost::system::error_code&, int signal) {
+App::Signal AppImpl::wait_for_signal() {
+  int caught = SIGTERM;
+  const auto on_signal = [&caught](const boost::system::error_code&, int signal) {
     log::info("signal", {{"number", signal}});
+    caught = signal;
   };
-  signals.async_wait(on_signal);
-  io.run();
+  signals_.async_wait(on_signal);
+  signal_io_.restart();
+  signal_io_.run();
+  if (caught == SIGHUP) return Signal::reload;
+  signals_.clear();
   std::signal(SIGINT, SIG_DFL);  // impatience is an answer too
   std::signal(SIGTERM, SIG_DFL);
+  return Signal::stop;
 }
 
 Task<> AppImpl::async_drain() {
@@ -263,7 +306,7 @@ void AppImpl::stop() {
   if (server_) run_on(io_.at(0), async_drain());
   asio::post(io_.at(0), [this] { tasks_.cancel(); });
   run_on(io_.at(0), tasks_.async_join());
-  for (const auto& remote : remotes_) run_on(io_.at(0), remote->async_close());
+  for (const auto& [options, remote] : remotes_) run_on(io_.at(0), remote->async_close());
   if (pool_) run_on(io_.at(0), pool_->async_stop());
   log::info("stopped");
 }

@@ -17,7 +17,6 @@ namespace hearth::app {
 namespace {
 
 /// Keys that DESIGN names and this version does not act on: refusing beats a rule that silently does not hold.
-std::string not_yet(const YAML::Node&) { return "is not supported by this version of Hearth; remove it"; }
 
 YamlKey one_of(std::string_view name, const std::vector<std::pair<std::string, std::function<void()>>>& choices) {
   return {name, [choices](const YAML::Node& node) -> std::string {
@@ -81,7 +80,6 @@ class ConfigReader {
         {"log", [this](const YAML::Node& node) { return nested(node, "log", log_keys()); }},
         {"limits", [this](const YAML::Node& node) { return nested(node, "limits", limit_keys()); }},
         {"shutdown_grace", into(config_.shutdown_grace)},
-        {"budgets", not_yet},
     };
     std::ranges::move(routing_.keys(), std::back_inserter(keys));
     return keys;

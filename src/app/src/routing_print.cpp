@@ -125,6 +125,17 @@ void print_routing(YAML::Emitter& out, const Routing& routing) {
   for (const RouteConfig& route : routing.routes) print_route(out, route);
   out << YAML::EndSeq;
   print_policy(out, routing.policy);
+  out << YAML::Key << "budgets" << YAML::Value << YAML::BeginSeq;
+  for (const router::Budget& budget : routing.budgets) {
+    out << YAML::Flow << YAML::BeginMap;
+    field(out, "principal", budget.principal);
+    field(out, "route", budget.route);
+    field(out, "limit_usd", budget.limit_usd);
+    field(out, "per", std::string{router::name_of(budget.per)});
+    field(out, "action", std::string{router::name_of(budget.action)});
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq;
 }
 
 }  // namespace hearth::app

@@ -45,12 +45,14 @@ std::string read_capabilities(const YAML::Node& node, router::Capabilities& out)
 }
 
 constexpr double kPriceMax = 1e6;
+constexpr double kLimitMax = 1e9;
 
 }  // namespace
 
 std::vector<YamlKey> RoutingReader::keys() {
   return {{"providers", [this](const YAML::Node& node) { return read_providers(node); }},
           {"routes", [this](const YAML::Node& node) { return read_routes(node); }},
+          {"budgets", [this](const YAML::Node& node) { return read_budgets(node); }},
           {"policy", [this](const YAML::Node& node) { return read_policy(node); }}};
 }
 
@@ -185,6 +187,24 @@ void RoutingReader::read_route(const YAML::Node& node, const std::string& where)
   if (route.name.empty()) mistakes_.add(node, where + ": name is missing");
   nodes_.insert_or_assign(route.name, node);
   routing_.routes.push_back(std::move(config));
+}
+
+std::string RoutingReader::read_budgets(const YAML::Node& list) {
+  if (!list.IsSequence()) return "must be a list of budgets";
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string where = fmt::format("budgets[{}]", i);
+    router::Budget budget;
+    read_mapping(list[i], where,
+                 {{"principal", into(budget.principal, environment_)},
+                  {"route", into(budget.route, environment_)},
+                  {"limit_usd", into(budget.limit_usd, 0, kLimitMax)},
+                  {"per", parsed(budget.per, router::parse_period)},
+                  {"action", parsed(budget.action, router::parse_budget_action)}},
+                 mistakes_);
+    if (list[i].IsMap() && !list[i]["limit_usd"]) mistakes_.add(list[i], where + ": limit_usd is missing");
+    routing_.budgets.push_back(std::move(budget));
+  }
+  return {};
 }
 
 std::string RoutingReader::read_policy(const YAML::Node& node) {

@@ -57,6 +57,7 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
                             std::vector<router::Mistake>& mistakes) {
   auto table = std::make_shared<Table>();
   table->policy = std::make_shared<const policy::Policy>(routing.policy);
+  table->budgets = routing.budgets;
   for (const auto& model : models) {
     table->targets.push_back(local_target(model.name, model.options.context, local));
     table->targets.back().quality = model.quality;

@@ -61,6 +61,7 @@ Result<std::unique_ptr<Connection>> connect(const Globals& globals) {
   app::Config config = globals.config();
   config.port = 0;
   config.paths = true;
+  config.ledger = false;
   HEARTH_TRY(connection->own, app::App::create(std::move(config)));
   connection->own->start();
   HEARTH_TRY(connection->client, ApiClient::at(connection->own->url()));

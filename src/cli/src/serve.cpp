@@ -4,6 +4,7 @@
 
 #include "command.hpp"
 #include "hearth/app/app.hpp"
+#include "hearth/base/log.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -13,19 +14,32 @@ struct ServeOptions {
   std::string listen;
 };
 
+/// The file, and what the command line overrides.
+Result<app::Config> read_config(const Globals& globals, const ServeOptions& options) {
+  app::Config config = globals.config();
+  if (!options.config.empty()) {
+    HEARTH_TRY(config, app::load_config(options.config, app::process_environment()));
+  }
+  if (!globals.home.empty()) config.home = std::filesystem::absolute(globals.home);
+  if (!options.listen.empty()) HEARTH_CHECKED(app::set_listen(config, options.listen));
+  return config;
+}
+
+/// A configuration that is broken now must not end a server that works.
+void reload(app::App& server, const Globals& globals, const ServeOptions& options) {
+  const Result<app::Config> config = read_config(globals, options);
+  const Result<> done = config ? server.reload(*config) : fail(config.error());
+  if (!done) log::error("reload: the old configuration stays", {{"reason", done.error().message}});
+}
+
 Result<> serve(const Globals& globals, const ServeOptions& options) {
-  const app::Environment environment = app::process_environment();
-  Result<app::Config> config =
-      options.config.empty() ? Result<app::Config>{globals.config()} : app::load_config(options.config, environment);
-  HEARTH_TRY(app::Config chosen, std::move(config));
-  if (!globals.home.empty()) chosen.home = std::filesystem::absolute(globals.home);
-  if (!options.listen.empty()) HEARTH_CHECKED(app::set_listen(chosen, options.listen));
+  HEARTH_TRY(app::Config chosen, read_config(globals, options));
   log::init(chosen.log_level, chosen.log_format);
   HEARTH_TRY(const std::unique_ptr<app::App> server, app::App::create(std::move(chosen)));
   server->start();
   std::printf("listening on %s\n", server->url().c_str());
   std::fflush(stdout);
-  server->wait_for_signal();
+  while (server->wait_for_signal() == app::App::Signal::reload) reload(*server, globals, options);
   server->stop();
   return {};
 }

@@ -12,13 +12,6 @@ namespace {
 constexpr std::array<std::string_view, 4> kLabels{"public", "internal", "confidential", "restricted"};
 constexpr std::array<std::string_view, kZones> kZoneNames{"device", "edge", "onprem", "cluster", "cloud"};
 
-bool names(const std::string& pattern, const Subject& subject) {
-  constexpr std::string_view kRole = "role:";
-  if (!pattern.starts_with(kRole)) return matches_glob(pattern, subject.principal);
-  const std::string_view wanted = std::string_view{pattern}.substr(kRole.size());
-  return std::ranges::any_of(subject.roles, [&](const std::string& role) { return matches_glob(wanted, role); });
-}
-
 std::string describe(const Rule& rule) {
   std::string fields;
   const auto add = [&](std::string_view name, std::string_view value) {
@@ -50,6 +43,13 @@ Result<Zone> parse_zone(std::string_view name) {
   if (found != kZoneNames.end()) return static_cast<Zone>(found - kZoneNames.begin());
   return fail(ErrorCode::invalid_request,
               fmt::format("\"{}\" is no zone; one of: {}", name.substr(0, 64), fmt::join(kZoneNames, ", ")));
+}
+
+bool names(std::string_view pattern, const Subject& subject) {
+  constexpr std::string_view kRole = "role:";
+  if (!pattern.starts_with(kRole)) return matches_glob(pattern, subject.principal);
+  const std::string_view wanted = pattern.substr(kRole.size());
+  return std::ranges::any_of(subject.roles, [&](const std::string& role) { return matches_glob(wanted, role); });
 }
 
 bool matches_glob(std::string_view pattern, std::string_view text) {

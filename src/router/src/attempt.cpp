@@ -26,8 +26,8 @@ class Running {
 
 class WatchedStream final : public provider::EventStream {
  public:
-  WatchedStream(Running running, provider::EventStreamPtr stream)
-      : running_{std::move(running)}, stream_{std::move(stream)} {}
+  WatchedStream(Running running, Charge charge, provider::EventStreamPtr stream)
+      : running_{std::move(running)}, charge_{std::move(charge)}, stream_{std::move(stream)} {}
 
   /// Up to the first content; a failure before it is the result.
   Task<Result<>> async_open(Clock::time_point sent, std::int64_t prompt_tokens) {
@@ -36,6 +36,7 @@ class WatchedStream final : public provider::EventStream {
       if (!event) break;
       if (auto* failed = std::get_if<inference::Failed>(&event->body)) co_return fail(std::move(failed->error));
       const bool content = is_content(*event);
+      charge_.note(*event);
       held_.push_back(std::move(*event));
       if (!content) continue;
       opened_ = Clock::now();
@@ -52,6 +53,7 @@ class WatchedStream final : public provider::EventStream {
       held_.pop_front();
     } else {
       event = co_await stream_->async_next();
+      if (event) charge_.note(*event);
     }
     if (event) note(*event);
     co_return event;
@@ -68,6 +70,7 @@ class WatchedStream final : public provider::EventStream {
   }
 
   Running running_;
+  Charge charge_;
   provider::EventStreamPtr stream_;
   std::deque<inference::Event> held_;
   Clock::time_point opened_;
@@ -79,6 +82,13 @@ Result<policy::Permit> permit_for(const Attempt& attempt, policy::ContentDigest 
                                                      target.destination(), attempt.grants);
   if (permit) return *std::move(permit);
   return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
+}
+
+Result<Charge> charge_for(const Attempt& attempt) {
+  const Price& price = attempt.state->table->targets[attempt.target].price;
+  const double expected = cost_of(price, attempt.prompt_tokens, 0, attempt.answer_tokens);
+  HEARTH_TRY(Reservation reservation, attempt.purse.reserve(expected, WallClock::now()));
+  return Charge{attempt.bill, std::move(reservation), price, attempt.prompt_tokens};
 }
 
 Result<> admit(const Attempt& attempt) {
@@ -111,6 +121,7 @@ Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
   const Target& target = attempt.state->table->targets[attempt.target];
   const auto content = std::visit([](const auto& request) { return policy::ContentDigest::of(request); }, ask);
   HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, content));
+  HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   Running running{attempt.state->health[attempt.target]};
   const Clock::time_point sent = Clock::now();
   Result<provider::EventStreamPtr> stream;
@@ -121,7 +132,7 @@ Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
                                  std::move(std::get<inference::CompletionRequest>(ask)));
   }
   if (!stream) co_return fail(std::move(stream).error());
-  auto watched = std::make_unique<WatchedStream>(std::move(running), std::move(*stream));
+  auto watched = std::make_unique<WatchedStream>(std::move(running), std::move(charge), std::move(*stream));
   HEARTH_CO_CHECKED(co_await watched->async_open(sent, attempt.prompt_tokens));
   co_return provider::EventStreamPtr{std::move(watched)};
 }
@@ -163,6 +174,7 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
   HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, policy::ContentDigest::of(request)));
+  HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;
   Result<inference::Embeddings> out;
@@ -171,6 +183,7 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
   } else {
     out = co_await target.local->async_embed(attempt.context, std::move(request));
   }
+  if (out) charge.add_prompt(out->prompt_tokens);
   if (!out) running.health().failed(out.error(), Clock::now());
   co_return out;
 }
@@ -179,6 +192,7 @@ Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::Rerank
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
   HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, policy::ContentDigest::of(request)));
+  HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;
   Result<inference::Ranking> out;
@@ -187,6 +201,7 @@ Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::Rerank
   } else {
     out = co_await target.local->async_rerank(attempt.context, std::move(request));
   }
+  if (out) charge.add_prompt(out->prompt_tokens);
   if (!out) running.health().failed(out.error(), Clock::now());
   co_return out;
 }

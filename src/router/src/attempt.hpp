@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "bill.hpp"
 #include "hearth/provider/provider.hpp"
 #include "plan.hpp"
 
@@ -15,6 +16,7 @@ namespace hearth::router {
 struct State {
   TablePtr table;
   std::vector<std::shared_ptr<Health>> health;
+  std::shared_ptr<const Budgets> budgets;
 };
 using StatePtr = std::shared_ptr<const State>;
 
@@ -28,7 +30,10 @@ struct Attempt {
   provider::RequestContext context;
   Wishes wishes;
   policy::Grants grants;
+  Purse purse;
+  std::shared_ptr<Bill> bill = std::make_shared<Bill>();
   std::int64_t prompt_tokens = 0;
+  std::int64_t answer_tokens = 0;  // expected: what is set aside for it
   std::chrono::milliseconds first_token_timeout{};
   /// The circuit breaker may refuse it. Not where the target was named and nothing stands behind it: there the target's
   /// own answer, a full queue for instance, says more than ours.
@@ -37,8 +42,8 @@ struct Attempt {
 
 /// Sends and waits for the first content: until then a server that accepts, or even begins to stream, has promised
 /// nothing. The stream gives out everything from the beginning. Counts into the target's health, now and until the
-/// stream ends. Errors: `unavailable` while the breaker is open, `forbidden`, deadline_exceeded, and the provider's
-/// own.
+/// stream ends. Errors: `unavailable` while the breaker is open, `forbidden`, budget_exhausted, deadline_exceeded, and
+/// the provider's own.
 Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask);
 
 /// The same for what answers at once.

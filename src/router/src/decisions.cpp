@@ -32,6 +32,9 @@ std::string why(const Candidate& candidate, const Target& target, const Facts& f
     case Exclusion::cost:
       return fmt::format("would cost ${:.6f}, at most ${:.6f} was asked for", candidate.cost_usd,
                          wishes.max_cost_usd.value_or(0));
+    case Exclusion::budget:
+      return fmt::format("would cost ${:.6f}, the budget leaves ${:.6f}", candidate.cost_usd,
+                         wishes.affordable_usd.value_or(0));
     case Exclusion::latency:
       return fmt::format("would take {:.0f} ms, at most {} ms was asked for", candidate.latency_ms,
                          wishes.max_latency.value_or(std::chrono::milliseconds{0}).count());
@@ -79,7 +82,12 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
                   .needs = names_of(facts.needs)};
   for (const Candidate& candidate : plan.candidates) {
     const Target& target = table.targets[candidate.target];
-    auto verdict = table.policy->explain(wishes.subject, wishes.label, facts.content, target.destination(), grants);
+    policy::Grants mine = grants;
+    if (wishes.affordable_usd) {
+      mine.budget = candidate.exclusion != Exclusion::budget;
+      mine.budget_why = fmt::format("the budgets leave ${:.6f}", *wishes.affordable_usd);
+    }
+    auto verdict = table.policy->explain(wishes.subject, wishes.label, facts.content, target.destination(), mine);
     out.targets.push_back({.target = target.name,
                            .zone = std::string{policy::name_of(target.zone)},
                            .candidate = candidate.exclusion == Exclusion::none,

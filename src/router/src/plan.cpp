@@ -9,8 +9,8 @@
 namespace hearth::router {
 namespace {
 
-constexpr std::array<std::string_view, 7> kExclusionNames{"",     "policy",  "capability", "context",
-                                                          "cost", "latency", "health"};
+constexpr std::array<std::string_view, 8> kExclusionNames{"",     "policy", "capability", "context",
+                                                          "cost", "budget", "latency",    "health"};
 
 Exclusion exclude(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
                   const policy::Grants& grants, const Health& health, Clock::time_point now, Candidate& candidate) {
@@ -21,6 +21,9 @@ Exclusion exclude(const Table& table, const Target& target, const Facts& facts, 
   if (target.context > 0 && facts.prompt_tokens >= target.context) return Exclusion::context;
   candidate.cost_usd = static_cast<float>(cost_of(target.price, facts.prompt_tokens, 0, facts.answer_tokens));
   if (wishes.max_cost_usd && candidate.cost_usd > *wishes.max_cost_usd) return Exclusion::cost;
+  if (wishes.affordable_usd && candidate.cost_usd > 0 && candidate.cost_usd > *wishes.affordable_usd) {
+    return Exclusion::budget;
+  }
   const auto latency = health.predict(facts.prompt_tokens, facts.answer_tokens);
   candidate.latency_ms = static_cast<float>(std::chrono::duration<double, std::milli>(latency).count());
   if (wishes.max_latency && latency > *wishes.max_latency) return Exclusion::latency;

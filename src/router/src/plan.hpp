@@ -14,7 +14,7 @@
 namespace hearth::router {
 
 /// Why a target is no candidate. In the order in which they are looked at: nothing that is not permitted is scored.
-enum class Exclusion : std::uint8_t { none, policy, capability, context, cost, latency, health };
+enum class Exclusion : std::uint8_t { none, policy, capability, context, cost, budget, latency, health };
 std::string_view name_of(Exclusion exclusion);
 
 struct Candidate {
@@ -32,8 +32,9 @@ struct Wishes {
   policy::Label label = policy::Label::internal;
   std::optional<double> max_cost_usd;
   std::optional<std::chrono::milliseconds> max_latency;
-  std::size_t preferred = SIZE_MAX;  // the target that answered this conversation so far
-  bool named = false;                // one target was named: it is asked even while its breaker is open
+  std::optional<double> affordable_usd;  // what the budgets leave; nullopt: no budget limits
+  std::size_t preferred = SIZE_MAX;      // the target that answered this conversation so far
+  bool named = false;                    // one target was named: it is asked even while its breaker is open
 };
 
 struct Plan {

@@ -6,33 +6,27 @@
 
 namespace hearth::router {
 
-RoutedStream::RoutedStream(StatePtr state, Answer answer, std::int32_t choices, Outcome outcome, Settle settle)
-    : state_{std::move(state)},
-      answer_{std::move(answer)},
-      outcome_{std::move(outcome)},
-      settle_{std::move(settle)},
-      unfinished_{choices} {
+RoutedStream::RoutedStream(StatePtr state, Answer answer, std::int32_t choices, Settlement settlement)
+    : state_{std::move(state)}, settlement_{std::move(settlement)}, answer_{std::move(answer)}, unfinished_{choices} {
   const Target& target = state_->table->targets[answer_.target];
-  outcome_.target = target.name;
-  outcome_.zone = policy::name_of(target.zone);
-  outcome_.confidence = answer_.confidence;
-  outcome_.escalated = answer_.escalated;
+  Outcome& outcome = settlement_.outcome();
+  outcome.target = target.name;
+  outcome.zone = policy::name_of(target.zone);
+  outcome.confidence = answer_.confidence;
+  outcome.escalated = answer_.escalated;
 }
 
 RoutedStream::~RoutedStream() {
-  if (unfinished_ > 0 && !outcome_.error) outcome_.error = ErrorCode::cancelled;
-  const auto& targets = state_->table->targets;
-  const Price& price = targets[answer_.target].price;
-  const auto cost = [&](const Price& p) {
-    return cost_of(p, outcome_.usage.prompt_tokens, outcome_.usage.cached_tokens, outcome_.usage.completion_tokens);
-  };
-  outcome_.cost_usd = cost(price);
-  double dearest = outcome_.cost_usd;
-  if (const Route* route = state_->table->find_route(outcome_.route)) {
-    for (const std::size_t index : route->targets) dearest = std::max(dearest, cost(targets[index].price));
+  answer_.rest.reset();
+  Outcome& outcome = settlement_.outcome();
+  double dearest = settlement_.bill()->usd;
+  if (const Route* route = state_->table->find_route(outcome.route)) {
+    for (const std::size_t index : route->targets) {
+      dearest = std::max(dearest, cost_of(state_->table->targets[index].price, outcome.usage.prompt_tokens,
+                                          outcome.usage.cached_tokens, outcome.usage.completion_tokens));
+    }
   }
-  outcome_.saved_usd = dearest - outcome_.cost_usd;
-  if (settle_) settle_(std::move(outcome_));
+  outcome.saved_usd = dearest - settlement_.bill()->usd;
 }
 
 Task<std::optional<inference::Event>> RoutedStream::async_next() {
@@ -48,21 +42,23 @@ Task<std::optional<inference::Event>> RoutedStream::async_next() {
 }
 
 std::optional<provider::Placement> RoutedStream::placement() const {
-  return provider::Placement{.target = outcome_.target,
-                             .zone = outcome_.zone,
-                             .decision = outcome_.decision,
-                             .confidence = outcome_.confidence};
+  const Outcome& outcome = settlement_.outcome();
+  return provider::Placement{
+      .target = outcome.target, .zone = outcome.zone, .decision = outcome.decision, .confidence = outcome.confidence};
 }
 
-void RoutedStream::note(const inference::Event& event) {
-  if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
-    outcome_.usage.prompt_tokens += done->usage.prompt_tokens;
-    outcome_.usage.cached_tokens += done->usage.cached_tokens;
-    outcome_.usage.completion_tokens += done->usage.completion_tokens;
-    outcome_.usage.reasoning_tokens += done->usage.reasoning_tokens;
-    --unfinished_;
+void RoutedStream::note(inference::Event& event) {
+  Outcome& outcome = settlement_.outcome();
+  if (auto* done = std::get_if<inference::Finished>(&event.body)) {
+    outcome.usage.add_choice(done->usage);
+    if (--unfinished_ > 0) return;
+    settlement_.ended({});
+    // The last choice carries the cost of the request, other attempts included.
+    if (state_->table->targets[answer_.target].remote != nullptr || settlement_.bill()->usd > 0) {
+      done->usage.cost_usd = settlement_.bill()->usd;
+    }
   } else if (const auto* failed = std::get_if<inference::Failed>(&event.body)) {
-    outcome_.error = failed->error.code;
+    settlement_.ended(failed->error.code);
   }
 }
 

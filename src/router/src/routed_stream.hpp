@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "hearth/router/router.hpp"
 #include "run.hpp"
+#include "settlement.hpp"
 
 namespace hearth::router {
 
@@ -13,9 +13,8 @@ namespace hearth::router {
 /// also when the client goes away before.
 class RoutedStream final : public provider::EventStream {
  public:
-  using Settle = std::function<void(Outcome outcome)>;
   /// `choices`: how many answers the stream has.
-  RoutedStream(StatePtr state, Answer answer, std::int32_t choices, Outcome outcome, Settle settle);
+  RoutedStream(StatePtr state, Answer answer, std::int32_t choices, Settlement settlement);
   ~RoutedStream() override;
 
   Task<std::optional<inference::Event>> async_next() override;
@@ -23,12 +22,11 @@ class RoutedStream final : public provider::EventStream {
   std::optional<provider::Placement> placement() const override;
 
  private:
-  void note(const inference::Event& event);
+  void note(inference::Event& event);
 
   StatePtr state_;
+  Settlement settlement_;  // ends after the answer, whose attempt may have a last item for the bill
   Answer answer_;
-  Outcome outcome_;
-  Settle settle_;
   std::int32_t unfinished_;  // choices
 };
 

@@ -10,12 +10,17 @@
 #include <utility>
 
 #include "decisions.hpp"
+#include "hearth/base/log.hpp"
+#include "plan_error.hpp"
 #include "routed_stream.hpp"
 #include "run.hpp"
 #include "sessions.hpp"
 
 namespace hearth::router {
 namespace {
+
+/// Whatever it can do it does, and what it cannot it refuses better than a list of capabilities would.
+constexpr Capabilities kEverything = static_cast<Capabilities>(~0U);
 
 /// A request's name, looked up.
 struct Resolved {
@@ -36,52 +41,6 @@ TablePtr single(const Table& from, Target target) {
   table->routes.push_back({.name = target.name, .strategy = Strategy::direct, .targets = {0}});
   table->targets.push_back(std::move(target));
   return table;
-}
-
-constexpr Capabilities kEverything = static_cast<Capabilities>(~0U);
-
-/// Why no target is left: by the last condition that any of them reached.
-Error nobody(const Table& table, const Route& route, const Plan& plan, const Facts& facts, const Wishes& wishes) {
-  Exclusion last = Exclusion::none;
-  for (const Candidate& candidate : plan.candidates) last = std::max(last, candidate.exclusion);
-  const auto error = [](ErrorCode code, std::string message) {
-    return Error{.code = code, .message = std::move(message), .param = {}, .retry_after = {}};
-  };
-  switch (last) {
-    case Exclusion::capability: {
-      Capabilities missing = kEverything;
-      for (const Candidate& c : plan.candidates) {
-        if (c.exclusion == last) {
-          missing &= static_cast<Capabilities>(facts.needs & ~table.targets[c.target].capabilities);
-        }
-      }
-      return error(ErrorCode::unsupported,
-                   fmt::format("no target of {} that is permitted has all of: {}{}", route.name, names_of(facts.needs),
-                               missing == 0 ? "" : fmt::format("; all lack: {}", names_of(missing))));
-    }
-    case Exclusion::context:
-      return error(ErrorCode::context_too_long,
-                   fmt::format("the prompt has about {} tokens, more than any target of {} takes", facts.prompt_tokens,
-                               route.name));
-    case Exclusion::cost:
-      return error(ErrorCode::invalid_request,
-                   fmt::format("every target of {} costs more than x-hearth-max-cost", route.name));
-    case Exclusion::latency:
-      return error(
-          ErrorCode::invalid_request,
-          fmt::format("every target of {} is expected to take longer than x-hearth-max-latency-ms", route.name));
-    case Exclusion::health: {
-      Error down = error(ErrorCode::upstream_unavailable,
-                         fmt::format("every target of {} failed too often lately; try again in a moment", route.name));
-      down.retry_after = std::chrono::seconds{1};
-      return down;
-    }
-    case Exclusion::none:
-    case Exclusion::policy: break;
-  }
-  return error(ErrorCode::forbidden,
-               fmt::format("policy permits content labelled {} at no target of {}; POST /admin/explain says why",
-                           policy::name_of(wishes.label), route.name));
 }
 
 class RouterImpl final : public Router {
@@ -123,14 +82,29 @@ class RouterImpl final : public Router {
 
  private:
   StatePtr make_state(TablePtr table) const;
+  void remember_spending(const Budgets& budgets) const;
   Resolved resolve(const std::string& name) const;
   Result<Wishes> wishes_of(const provider::RequestContext& context, const Table& table, std::uint64_t session) const;
   static std::uint64_t session_of(const provider::RequestContext& context, std::uint64_t conversation);
   Task<Result<provider::EventStreamPtr>> async_generate(provider::RequestContext context, Ask ask, Facts facts,
                                                         std::string name, std::int32_t n);
+  /// A request that has an entry in the ledger: from here on it ends exactly once.
+  struct Admitted {
+    Resolved resolved;
+    Wishes wishes;
+    Purse purse;
+    Settlement settlement;
+  };
+  Result<Admitted> admit(const provider::RequestContext& context, const std::string& name, const Facts& facts);
+  static Attempt first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
+                               const Facts& facts);
+  Task<Result<Answer>> async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
+                                    const Facts& facts, Decision& decision);
   /// Everything that may answer a request that is no stream, in order.
-  Result<std::vector<Attempt>> attempts(const provider::RequestContext& context, const std::string& name,
-                                        const Facts& facts) const;
+  static Result<std::vector<Attempt>> attempts(const Admitted& admitted, const provider::RequestContext& context,
+                                               const Facts& facts);
+  static void note_whole(Admitted& admitted, const Attempt& attempt, std::optional<ErrorCode> error,
+                         std::int64_t prompt_tokens);
   static Error all_failed(const Route& route, bool named, Error last, const std::vector<std::string>& notes);
 
   const Options options_;
@@ -147,8 +121,30 @@ StatePtr RouterImpl::make_state(TablePtr table) const {
     const std::size_t known = old ? old->table->find_target(target.name) : SIZE_MAX;
     state->health.push_back(known == SIZE_MAX ? std::make_shared<Health>() : old->health[known]);
   }
+  state->budgets = Budgets::make(table->budgets, old ? old->budgets.get() : nullptr);
+  remember_spending(*state->budgets);
   state->table = std::move(table);
   return state;
+}
+
+void RouterImpl::remember_spending(const Budgets& budgets) const {
+  if (options_.ledger == nullptr) return;
+  const auto now = WallClock::now();
+  for (std::size_t i = 0; i < budgets.entries().size(); ++i) {
+    const auto& [budget, meter, carried] = budgets.entries()[i];
+    if (carried) continue;
+    const auto spent = options_.ledger->spending(window_begin(budget.per, window_of(budget.per, now)));
+    if (!spent) {
+      log::error("budget: what was spent before is not known", {{"reason", spent.error().message}});
+      continue;
+    }
+    for (const Spending& one : *spent) {
+      const policy::Subject subject{.principal = one.principal, .roles = {}};
+      if (policy::names(budget.principal, subject) && policy::matches_glob(budget.route, one.route)) {
+        budgets.spent_before(i, one.usd, now);
+      }
+    }
+  }
 }
 
 Resolved RouterImpl::resolve(const std::string& name) const {
@@ -158,12 +154,12 @@ Resolved RouterImpl::resolve(const std::string& name) const {
   if (index == SIZE_MAX) index = state->table->find_target("local/" + name);
   constexpr std::string_view kLocal = "local/";
   auto alone = std::make_shared<State>();
+  alone->budgets = state->budgets;
   if (index != SIZE_MAX) {
     alone->table = single(*state->table, state->table->targets[index]);
     alone->health = {state->health[index]};
   } else {
     const std::string model = name.starts_with(kLocal) ? name.substr(kLocal.size()) : name;
-    // Whatever it can do it does, and what it cannot it refuses better than a list of capabilities would.
     alone->table =
         single(*state->table,
                {.name = "local/" + model, .model = model, .capabilities = kEverything, .local = options_.local});
@@ -196,115 +192,175 @@ Error RouterImpl::all_failed(const Route& route, bool named, Error last, const s
   return last;
 }
 
-Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::RequestContext context, Ask ask,
-                                                                  Facts facts, std::string name, std::int32_t n) {
+Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& context, const std::string& name,
+                                               const Facts& facts) {
   Resolved resolved = resolve(name);
-  const std::uint64_t session = session_of(context, facts.conversation);
-  HEARTH_CO_TRY(Wishes wishes, wishes_of(context, *resolved.state->table, resolved.named ? session : 0));
+  const std::uint64_t session = resolved.named ? session_of(context, facts.conversation) : 0;
+  HEARTH_TRY(Wishes wishes, wishes_of(context, *resolved.state->table, session));
   wishes.named = !resolved.named;
-  auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
-                                                      .state = resolved.state,
-                                                      .route = 0,
-                                                      .facts = facts,
-                                                      .wishes = wishes,
-                                                      .grants = {},
-                                                      .plan = {},
-                                                      .attempts = {}});
-  const Table& table = *resolved.state->table;
-  std::vector<const Route*> routes{resolved.route};
-  for (const std::string& fallback : resolved.route->fallback) {
+  const std::string route = resolved.named ? resolved.route->name : "-";
+  Settlement settlement{
+      options_.ledger, options_.on_outcome, {.route = route, .principal = context.principal}, Clock::now()};
+  Purse purse = resolved.state->budgets->purse(wishes.subject, route);
+  const auto now = WallClock::now();
+  if (const auto funded = purse.admit(0, now); !funded) {
+    settlement.ended(funded.error().code);
+    return fail(funded.error());
+  }
+  wishes.affordable_usd = purse.left(now);
+  return Admitted{std::move(resolved), std::move(wishes), std::move(purse), std::move(settlement)};
+}
+
+Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
+                                  const Facts& facts) {
+  const bool named = admitted.resolved.named;
+  Attempt attempt{.state = admitted.resolved.state,
+                  .target = 0,
+                  .context = context,
+                  .wishes = admitted.wishes,
+                  .grants = {},
+                  .purse = admitted.purse,
+                  .bill = admitted.settlement.bill(),
+                  .prompt_tokens = facts.prompt_tokens,
+                  .answer_tokens = facts.answer_tokens,
+                  // A target that was named has no rival to hand over to: it may take its time.
+                  .first_token_timeout = named ? route.first_token_timeout : route.timeout,
+                  .guarded = named};
+  if (named) attempt.context.deadline = context.deadline.earlier(Deadline::after(Clock::now(), route.timeout));
+  return attempt;
+}
+
+Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
+                                              const Facts& facts, Decision& decision) {
+  const auto& [state, first, named] = admitted.resolved;
+  const Table& table = *state->table;
+  std::vector<const Route*> routes{first};
+  for (const std::string& fallback : first->fallback) {
     if (const Route* route = table.find_route(fallback)) routes.push_back(route);
   }
   std::optional<Error> error;
   for (const Route* route : routes) {
-    Plan plan = make_plan(table, *route, facts, wishes, decision->grants, resolved.state->health, Clock::now(), dice());
-    if (route == resolved.route) {
-      decision->route = static_cast<std::size_t>(route - table.routes.data());
-      decision->plan = plan;
+    Plan plan = make_plan(table, *route, facts, admitted.wishes, {}, state->health, Clock::now(), dice());
+    if (route == first) {
+      decision.route = static_cast<std::size_t>(route - table.routes.data());
+      decision.plan = plan;
+    }
+    bool thrifty = false;
+    for (const Candidate& candidate : plan.candidates) {
+      if (candidate.exclusion != Exclusion::budget) continue;
+      HEARTH_CO_CHECKED(admitted.purse.admit(candidate.cost_usd, WallClock::now()));
+      thrifty = true;
     }
     if (plan.order.empty()) {
-      Error none = nobody(table, *route, plan, facts, wishes);
-      decision->attempts.push_back(fmt::format("{}: {}", route->name, none.message));
+      Error none = nobody(table, *route, plan, facts, admitted.wishes);
+      decision.attempts.push_back(fmt::format("{}: {}", route->name, none.message));
       if (!error) error = std::move(none);
       continue;
     }
-    provider::RequestContext bounded = context;
-    if (resolved.named) {
-      bounded.deadline = context.deadline.earlier(Deadline::after(Clock::now(), route->timeout));
-    }
-    Attempt base{.state = resolved.state,
-                 .target = 0,
-                 .context = std::move(bounded),
-                 .wishes = wishes,
-                 .grants = decision->grants,
-                 .prompt_tokens = facts.prompt_tokens,
-                 // A target that was named has no rival to hand over to: it may take its time.
-                 .first_token_timeout = resolved.named ? route->first_token_timeout : route->timeout,
-                 .guarded = resolved.named};
-    Run run{resolved.state, *route, std::move(plan), std::move(base), ask, retries_, decision->attempts};
+    Run run{state, *route,   std::move(plan),  first_attempt(admitted, context, *route, facts),
+            ask,   retries_, decision.attempts};
     Result<Answer> answer = co_await run.async_answer();
     if (!answer) {
-      error = all_failed(*route, resolved.named, std::move(answer).error(), decision->attempts);
+      error = all_failed(*route, named, std::move(answer).error(), decision.attempts);
       if (error->code == ErrorCode::invalid_request || error->code == ErrorCode::cancelled) break;
       continue;
     }
-    if (route != resolved.route) answer->degraded.push_back(fmt::format("fallback to route {}", route->name));
-    if (wishes.preferred != SIZE_MAX && wishes.preferred != answer->target) {
-      answer->degraded.push_back(fmt::format("model changed from {}", table.targets[wishes.preferred].name));
+    if (route != first) {
+      answer->degraded.push_back(fmt::format("fallback to route {}", route->name));
+      admitted.settlement.outcome().route = route->name;
     }
-    if (resolved.named) sessions_->put(session_of(context, facts.begins), answer->target);
-    Outcome outcome{
-        .decision = decision->id, .route = resolved.named ? route->name : "-", .principal = context.principal};
-    outcome.attempts = static_cast<std::int32_t>(decision->attempts.size());
-    decisions_.keep(std::move(decision));
-    co_return std::make_unique<RoutedStream>(resolved.state, std::move(*answer), n, std::move(outcome),
-                                             options_.on_outcome);
+    if (thrifty) answer->degraded.emplace_back("the budget left no room for dearer targets");
+    co_return answer;
   }
-  Outcome outcome{
-      .decision = decision->id, .route = resolved.named ? resolved.route->name : "-", .principal = context.principal};
-  outcome.error = error->code;
-  decisions_.keep(std::move(decision));
-  if (options_.on_outcome) options_.on_outcome(std::move(outcome));
   co_return fail(*std::move(error));
 }
 
-Result<std::vector<Attempt>> RouterImpl::attempts(const provider::RequestContext& context, const std::string& name,
-                                                  const Facts& facts) const {
-  const Resolved resolved = resolve(name);
-  const Table& table = *resolved.state->table;
-  HEARTH_TRY(Wishes wishes, wishes_of(context, table, 0));
-  wishes.named = !resolved.named;
-  const Plan plan = make_plan(table, *resolved.route, facts, wishes, {}, resolved.state->health, Clock::now(), dice());
-  if (plan.order.empty()) return fail(nobody(table, *resolved.route, plan, facts, wishes));
+Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::RequestContext context, Ask ask,
+                                                                  Facts facts, std::string name, std::int32_t n) {
+  HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
+  const auto& resolved = admitted.resolved;
+  auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
+                                                      .state = resolved.state,
+                                                      .route = 0,
+                                                      .facts = facts,
+                                                      .wishes = admitted.wishes,
+                                                      .grants = {},
+                                                      .plan = {},
+                                                      .attempts = {}});
+  admitted.settlement.outcome().decision = decision->id;
+  Result<Answer> answer = co_await async_answer(admitted, context, std::move(ask), facts, *decision);
+  admitted.settlement.outcome().attempts = static_cast<std::int32_t>(decision->attempts.size());
+  decisions_.keep(std::move(decision));
+  if (!answer) {
+    admitted.settlement.ended(answer.error().code);
+    co_return fail(std::move(answer).error());
+  }
+  std::ranges::move(admitted.purse.warnings(WallClock::now()), std::back_inserter(answer->degraded));
+  const std::size_t preferred = admitted.wishes.preferred;
+  if (preferred != SIZE_MAX && preferred != answer->target) {
+    answer->degraded.push_back(fmt::format("model changed from {}", resolved.state->table->targets[preferred].name));
+  }
+  if (resolved.named) sessions_->put(session_of(context, facts.begins), answer->target);
+  co_return std::make_unique<RoutedStream>(resolved.state, std::move(*answer), n, std::move(admitted.settlement));
+}
+
+Result<std::vector<Attempt>> RouterImpl::attempts(const Admitted& admitted, const provider::RequestContext& context,
+                                                  const Facts& facts) {
+  const auto& [state, route, named] = admitted.resolved;
+  const Table& table = *state->table;
+  const Plan plan = make_plan(table, *route, facts, admitted.wishes, {}, state->health, Clock::now(), dice());
+  if (plan.order.empty()) return fail(nobody(table, *route, plan, facts, admitted.wishes));
   std::vector<Attempt> out;
   for (const std::size_t place : plan.order) {
-    out.push_back({.state = resolved.state,
-                   .target = plan.candidates[place].target,
-                   .context = context,
-                   .wishes = wishes,
-                   .grants = {},
-                   .prompt_tokens = facts.prompt_tokens,
-                   .first_token_timeout = resolved.route->first_token_timeout,
-                   .guarded = resolved.named});
+    out.push_back(first_attempt(admitted, context, *route, facts));
+    out.back().target = plan.candidates[place].target;
   }
   return out;
 }
 
+void RouterImpl::note_whole(Admitted& admitted, const Attempt& attempt, std::optional<ErrorCode> error,
+                            std::int64_t prompt_tokens) {
+  admitted.settlement.ended(error);
+  Outcome& outcome = admitted.settlement.outcome();
+  ++outcome.attempts;
+  if (error) return;
+  const Target& target = attempt.state->table->targets[attempt.target];
+  outcome.target = target.name;
+  outcome.zone = policy::name_of(target.zone);
+  outcome.usage.prompt_tokens = prompt_tokens;
+}
+
 Task<Result<inference::Embeddings>> RouterImpl::async_embed(provider::RequestContext context,
                                                             inference::EmbeddingRequest request) {
+  const Facts facts = facts_of(request);
   const std::string name = context.route.empty() ? request.model : context.route;
-  HEARTH_CO_TRY(const auto ways, attempts(context, name, facts_of(request)));
+  HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
+  const auto ways = attempts(admitted, context, facts);
+  if (!ways) {
+    admitted.settlement.ended(ways.error().code);
+    co_return fail(ways.error());
+  }
   // Vectors of two models cannot be compared: no target stands in for another.
-  co_return co_await router::async_embed(ways.front(), std::move(request));
+  auto out = co_await router::async_embed(ways->front(), std::move(request));
+  note_whole(admitted, ways->front(), out ? std::nullopt : std::optional{out.error().code},
+             out ? out->prompt_tokens : 0);
+  co_return out;
 }
 
 Task<Result<inference::Ranking>> RouterImpl::async_rerank(provider::RequestContext context,
                                                           inference::RerankRequest request) {
+  const Facts facts = facts_of(request);
   const std::string name = context.route.empty() ? request.model : context.route;
-  HEARTH_CO_TRY(const auto ways, attempts(context, name, facts_of(request)));
+  HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
+  const auto ways = attempts(admitted, context, facts);
+  if (!ways) {
+    admitted.settlement.ended(ways.error().code);
+    co_return fail(ways.error());
+  }
   Result<inference::Ranking> last;
-  for (const Attempt& way : ways) {
+  for (const Attempt& way : *ways) {
     last = co_await router::async_rerank(way, request);
+    note_whole(admitted, way, last ? std::nullopt : std::optional{last.error().code}, last ? last->prompt_tokens : 0);
     if (last || last.error().code == ErrorCode::invalid_request) break;
   }
   co_return last;
@@ -335,6 +391,8 @@ Result<Explanation> RouterImpl::explain(const provider::RequestContext& context,
   const Table& table = *resolved.state->table;
   HEARTH_TRY(Wishes wishes, wishes_of(context, table, session_of(context, facts.conversation)));
   wishes.named = !resolved.named;
+  wishes.affordable_usd = resolved.state->budgets->purse(wishes.subject, resolved.named ? resolved.route->name : "-")
+                              .left(WallClock::now());
   const Clock::time_point now = Clock::now();
   const Plan plan = make_plan(table, *resolved.route, facts, wishes, {}, resolved.state->health, now, dice());
   return explanation_of(table, *resolved.route, facts, wishes, {}, plan, resolved.state->health, now);

@@ -52,6 +52,7 @@ struct Services {
   provider::Local& engine;
   models::Store& store;
   router::Router* router = nullptr;                        // unset: every model is one of this machine
+  const router::Ledger* ledger = nullptr;                  // unset: /admin/ledger is a 404
   std::string version;                                     // of Hearth: /api/version, system_fingerprint
   std::function<std::string()> metrics_text{};             // GET /metrics, Prometheus text format; unset: 404
   std::function<bool()> draining{};                        // true: /health says 503, new work is refused

@@ -23,8 +23,12 @@ class App {
   virtual std::uint16_t port() const noexcept = 0;
   /// "http://127.0.0.1:4327"
   virtual std::string url() const = 0;
-  /// Returns at the first SIGINT or SIGTERM; a second one during stop() ends the process at once.
-  virtual void wait_for_signal() = 0;
+  enum class Signal { reload, stop };
+  /// SIGHUP, or the first SIGINT or SIGTERM; a second one during stop() ends the process at once.
+  virtual Signal wait_for_signal() = 0;
+  /// Providers, routes, policy and budgets of another configuration; requests under way keep the old ones. What else
+  /// differs is named in the log and waits for the next start. On an error nothing has changed.
+  virtual Result<> reload(const Config& config) = 0;
   virtual void stop() = 0;
 };
 

@@ -39,6 +39,7 @@ struct Routing {
   std::vector<RemoteProvider> providers;
   std::vector<RouteConfig> routes;
   policy::Policy::Options policy;
+  std::vector<router::Budget> budgets;
 };
 
 /// The router's table. `remotes` by provider name; a name that is missing there gives a target without a remote, which

@@ -13,6 +13,8 @@ class Secret {
   explicit Secret(std::string value) : value_{std::move(value)} {}
   bool empty() const noexcept { return value_.empty(); }
   const std::string& reveal() const noexcept { return value_; }
+  /// Not in constant time: for configurations, never for what a client sent.
+  bool operator==(const Secret&) const = default;
 
  private:
   std::string value_;

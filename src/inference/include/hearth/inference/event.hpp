@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,6 +31,16 @@ struct Usage {
   std::int64_t cached_tokens = 0;  // of the prompt, not computed again
   std::int64_t completion_tokens = 0;
   std::int64_t reasoning_tokens = 0;  // of the completion; an estimate by text share when the parser splits a token
+  std::optional<double> cost_usd;     // of the whole request, with the usage of its last choice; set by the router
+
+  /// Another choice for the same prompt, which counts once.
+  void add_choice(const Usage& other) {
+    prompt_tokens = std::max(prompt_tokens, other.prompt_tokens);
+    cached_tokens = std::max(cached_tokens, other.cached_tokens);
+    completion_tokens += other.completion_tokens;
+    reasoning_tokens += other.reasoning_tokens;
+    if (other.cost_usd) cost_usd = other.cost_usd;
+  }
 };
 
 struct Timings {

@@ -122,6 +122,9 @@ class Policy {
   Options options_;
 };
 
+/// Does a pattern of rules and budgets, "alice", "team:*" or "role:NAME", mean this subject?
+bool names(std::string_view pattern, const Subject& subject);
+
 /// `*` is any run of characters, `?` one character. No other meaning, linear in text times pattern.
 bool matches_glob(std::string_view pattern, std::string_view text);
 

@@ -22,6 +22,8 @@ struct RemoteOptions {
   std::chrono::milliseconds idle_timeout{60'000};  // without a byte from the server
   std::uint64_t max_answer_bytes = 64ULL << 20;    // of one answer; then it fails
   std::size_t max_idle_connections = 64;           // kept open on each io thread
+
+  bool operator==(const RemoteOptions&) const = default;
 };
 
 /// invalid_request for a kind or URL that is none.

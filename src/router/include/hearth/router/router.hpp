@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "hearth/async/task_group.hpp"
+#include "hearth/router/ledger.hpp"
+#include "hearth/router/outcome.hpp"
 #include "hearth/router/table.hpp"
 
 namespace hearth::router {
@@ -17,7 +19,7 @@ struct ExplainedTarget {
   std::string target;
   std::string zone;
   bool candidate = false;
-  std::string excluded_by;  // "policy", "capability", "context", "cost", "latency", "health"; empty: nothing
+  std::string excluded_by;  // "policy", "capability", "context", "cost", "budget", "latency", "health"; empty: nothing
   std::string why;          // the exclusion in words
   std::vector<policy::Condition> conditions;  // all four, whether they hold or not
   double quality = 0;
@@ -43,36 +45,23 @@ struct Explanation {
   std::vector<std::string> attempts;  // what came of it: "lab/x: upstream_unavailable", "local/y: confidence 0.41", …
 };
 
-/// What became of one routed request.
-struct Outcome {
-  std::string decision;
-  std::string route;  // of the configuration; "-" when a target was named: names of clients' making stay out of metrics
-  std::string principal;
-  std::string target;  // that answered; empty: none
-  std::string zone;
-  std::optional<ErrorCode> error;
-  std::int32_t attempts = 0;
-  bool escalated = false;
-  std::optional<double> confidence;
-  inference::Usage usage;
-  double cost_usd = 0;
-  double saved_usd = 0;  // against the dearest target of the route
-};
-
 /// The provider that chooses a provider. A request's `model` is a route, "provider/model", or a local model by its own
 /// name. Any io thread. Tables are swapped whole by replace(); requests under way keep theirs.
 /// Errors before the first content: forbidden when no target is permitted (the message names the label, not the
-/// content), unsupported or context_too_long when none can, upstream_unavailable with what each said when all failed.
+/// content), unsupported or context_too_long when none can, budget_exhausted, upstream_unavailable with what each said
+/// when all failed.
 class Router : public provider::Provider {
  public:
   struct Options {
     /// Answers requests for models that are no route and no target: on this machine, zone `device`.
     provider::Local* local = nullptr;
     std::function<void(const Outcome&)> on_outcome;
+    Ledger* ledger = nullptr;  // outlives the router and its streams
     std::size_t decisions_kept = 4096;
   };
   static std::unique_ptr<Router> create(Options options, TablePtr table);
 
+  /// Budgets that the old table had too keep what they have counted. Reads the ledger for new ones: not on io threads.
   virtual void replace(TablePtr table) = 0;
   virtual TablePtr table() const = 0;
   /// Asks every remote target's server for its health and load, once. Call it every few seconds.

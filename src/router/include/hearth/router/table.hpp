@@ -12,6 +12,7 @@
 #include "hearth/policy/policy.hpp"
 #include "hearth/provider/provider.hpp"
 #include "hearth/provider/remote.hpp"
+#include "hearth/router/budgets.hpp"
 
 /// What the router chooses among: immutable tables, made from the configuration and swapped whole.
 namespace hearth::router {
@@ -88,6 +89,7 @@ struct Route {
 struct Table {
   std::vector<Target> targets;
   std::vector<Route> routes;
+  std::vector<Budget> budgets;
   std::shared_ptr<const policy::Policy> policy = std::make_shared<const policy::Policy>(policy::Policy::Options{});
 
   const Route* find_route(std::string_view name) const;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/router/ledger.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <atomic>
+#include <utility>
+
+#include "hearth/base/log.hpp"
+#include "hearth/store/database.hpp"
+
+namespace hearth::router {
+namespace {
+
+using store::Row;
+using store::Value;
+
+constexpr double kNano = 1e9;
+
+const std::vector<std::string> kMigrations{
+    "CREATE TABLE requests (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, principal TEXT NOT NULL, route TEXT NOT "
+    "NULL,"
+    " outcome TEXT NOT NULL DEFAULT 'open', error TEXT, decision TEXT, target TEXT, zone TEXT, attempts INTEGER,"
+    " escalated INTEGER, confidence REAL, prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER,"
+    " reasoning_tokens INTEGER, cost_nano INTEGER NOT NULL DEFAULT 0, saved_nano INTEGER NOT NULL DEFAULT 0,"
+    " duration_us INTEGER);"
+    "CREATE INDEX requests_at ON requests (at_ms);"
+    "CREATE INDEX requests_open ON requests (outcome) WHERE outcome = 'open'",
+};
+constexpr std::string_view kBegin = "INSERT INTO requests (id, at_ms, principal, route) VALUES (?1, ?2, ?3, ?4)";
+constexpr std::string_view kEnd =
+    "UPDATE requests SET outcome = ?2, error = ?3, decision = ?4, route = ?5, target = ?6, zone = ?7, attempts = ?8,"
+    " escalated = ?9, confidence = ?10, prompt_tokens = ?11, cached_tokens = ?12, completion_tokens = ?13,"
+    " reasoning_tokens = ?14, cost_nano = ?15, saved_nano = ?16, duration_us = ?17 WHERE id = ?1 AND outcome = 'open'";
+constexpr std::string_view kExpire = "UPDATE requests SET outcome = 'expired' WHERE outcome = 'open'";
+constexpr std::string_view kForget = "DELETE FROM requests WHERE at_ms < ?1";
+
+std::int64_t milliseconds(WallClock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+std::string outcome_name(const Outcome& outcome) {
+  if (!outcome.error) return "completed";
+  return *outcome.error == ErrorCode::cancelled ? "cancelled" : "failed";
+}
+
+template <class T>
+Value or_null(bool known, T value) {
+  return known ? Value{std::move(value)} : Value{};
+}
+
+std::int64_t integer(const Value& value) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  return number == nullptr ? 0 : *number;
+}
+std::string text(const Value& value) {
+  const auto* words = std::get_if<std::string>(&value);
+  return words == nullptr ? std::string{} : *words;
+}
+
+class LedgerImpl final : public Ledger {
+ public:
+  explicit LedgerImpl(std::unique_ptr<store::Database> database) : database_{std::move(database)} {}
+
+  Result<> prepare(WallClock::time_point now) {
+    HEARTH_TRY(const auto last, database_->read("SELECT coalesce(max(id), 0) FROM requests", {}));
+    next_ = integer(last.at(0).at(0)) + 1;
+    post({.sql = kExpire, .values = {}});
+    post({.sql = kForget, .values = {milliseconds(now - kKept)}});
+    database_->flush();
+    return {};
+  }
+
+  std::int64_t begin(const std::string& principal, const std::string& route, WallClock::time_point now) override {
+    const std::int64_t number = next_.fetch_add(1, std::memory_order_relaxed);
+    post({.sql = kBegin, .values = {number, milliseconds(now), principal, route}});
+    return number;
+  }
+
+  void end(std::int64_t number, const Outcome& o) override {
+    const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(o.duration).count();
+    post({.sql = kEnd,
+          .values = {
+              number, outcome_name(o), or_null(o.error.has_value(), std::string{o.error ? traits(*o.error).name : ""}),
+              o.decision, o.route, or_null(!o.target.empty(), o.target), or_null(!o.zone.empty(), o.zone),
+              std::int64_t{o.attempts}, std::int64_t{o.escalated ? 1 : 0},
+              or_null(o.confidence.has_value(), o.confidence.value_or(0)), o.usage.prompt_tokens, o.usage.cached_tokens,
+              o.usage.completion_tokens, o.usage.reasoning_tokens, static_cast<std::int64_t>(o.cost_usd * kNano),
+              static_cast<std::int64_t>(o.saved_usd * kNano), std::int64_t{duration}}});
+  }
+
+  Result<std::vector<LedgerTotal>> totals(const std::string& by, WallClock::time_point since) const override;
+  Result<std::vector<Spending>> spending(WallClock::time_point since) const override;
+  void flush() override { database_->flush(); }
+
+ private:
+  void post(store::Change change) {
+    if (!database_->post(std::move(change))) log::error("the ledger's queue is full; a row is lost");
+  }
+
+  std::unique_ptr<store::Database> database_;
+  std::atomic<std::int64_t> next_{1};
+};
+
+Result<std::vector<LedgerTotal>> LedgerImpl::totals(const std::string& by, WallClock::time_point since) const {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kKeys{
+      {{"principal", "principal"},
+       {"route", "route"},
+       {"target", "coalesce(target, '')"},
+       {"day", "date(at_ms / 1000, 'unixepoch')"}}};
+  const auto* key = std::ranges::find(kKeys, by, &std::pair<std::string_view, std::string_view>::first);
+  if (key == kKeys.end()) {
+    return fail(ErrorCode::invalid_request, "by must be one of: principal, route, target, day", "by");
+  }
+  const std::string sql = fmt::format(
+      "SELECT {}, count(*), sum(outcome = 'completed'), sum(outcome = 'failed'), sum(outcome = 'cancelled'),"
+      " sum(outcome = 'expired'), sum(outcome = 'open'), sum(prompt_tokens), sum(completion_tokens), sum(cost_nano),"
+      " sum(saved_nano) FROM requests WHERE at_ms >= ?1 GROUP BY 1 ORDER BY 10 DESC, 2 DESC LIMIT 1000",
+      key->second);
+  HEARTH_TRY(const auto rows, database_->read(sql, {milliseconds(since)}));
+  std::vector<LedgerTotal> totals;
+  for (const Row& row : rows) {
+    totals.push_back({.key = text(row[0]),
+                      .requests = integer(row[1]),
+                      .completed = integer(row[2]),
+                      .failed = integer(row[3]),
+                      .cancelled = integer(row[4]),
+                      .expired = integer(row[5]),
+                      .open = integer(row[6]),
+                      .prompt_tokens = integer(row[7]),
+                      .completion_tokens = integer(row[8]),
+                      .cost_usd = static_cast<double>(integer(row[9])) / kNano,
+                      .saved_usd = static_cast<double>(integer(row[10])) / kNano});
+  }
+  return totals;
+}
+
+Result<std::vector<Spending>> LedgerImpl::spending(WallClock::time_point since) const {
+  HEARTH_TRY(const auto rows,
+             database_->read("SELECT principal, route, sum(cost_nano) FROM requests WHERE at_ms >= ?1 AND cost_nano > 0"
+                             " GROUP BY 1, 2",
+                             {milliseconds(since)}));
+  std::vector<Spending> out;
+  for (const Row& row : rows) {
+    out.push_back(
+        {.principal = text(row[0]), .route = text(row[1]), .usd = static_cast<double>(integer(row[2])) / kNano});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& file, WallClock::time_point now) {
+  HEARTH_TRY(auto database, store::Database::open({.file = file, .migrations = kMigrations}));
+  auto ledger = std::make_unique<LedgerImpl>(std::move(database));
+  HEARTH_CHECKED(ledger->prepare(now));
+  return ledger;
+}
+
+}  // namespace hearth::router
