@@ -90,7 +90,7 @@ const absurd = [
   ['responses', { max_output_tokens: -4 }, /max_output_tokens/],
   ['messages', { max_tokens: 0 }, /max_tokens/],
   ['messages', { temperature: 1e308 }, /temperature/],
-  ['messages', { messages: [{ role: 'user', content: [{ type: 'image' }] }] }, /image/],
+  ['messages', { messages: [{ role: 'user', content: [{ type: 'image' }] }] }, /source/],
   ['ollama', { options: { temperature: 1e308 } }, /temperature/],
   ['ollama', { options: { num_predict: -5 } }, /num_predict/],
   ['ollama', { keep_alive: 'soon' }, /keep_alive/],

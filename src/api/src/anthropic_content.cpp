@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "anthropic_decode.hpp"
+#include "base64_decode.hpp"
 
 namespace hearth::api::anthropic {
 namespace {
@@ -78,11 +79,32 @@ void ContentReader::block(inference::Message& message, JsonReader& r) {
     message.reasoning += r.required_string("thinking");
     return;
   }
-  if (type == "image") return r.fail("type", "'image' is not supported: no model here can see", ErrorCode::unsupported);
+  if (type == "image" && !assistant) return image(message, r);
   if (type == "tool_use" || type == "tool_result" || type == "thinking") {
     return r.fail("type", fmt::format("'{}' does not belong into a message of role {}", type, message.role));
   }
   r.fail("type", fmt::format("'{}' {}", type, kNoBlock), ErrorCode::unsupported);
+}
+
+void ContentReader::image(inference::Message& message, JsonReader& r) {
+  r.ignore({"cache_control"});
+  const bool given = r.object("source", [&](JsonReader& source) {
+    inference::ImagePart image;
+    const std::string type = source.required_string("type");
+    if (type == "url") {
+      image.url = source.required_string("url");
+    } else if (type == "base64") {
+      image.mime_type = source.required_string("media_type");
+      auto bytes = base64_decode(source.required_string("data"));
+      if (!bytes) return source.fail("data", "must be base64");
+      image.bytes = *std::move(bytes);
+    } else {
+      return source.fail("type", fmt::format("'{}' is not supported; base64 and url are", type),
+                         ErrorCode::unsupported);
+    }
+    message.content.emplace_back(std::move(image));
+  });
+  if (!given) r.fail("source", "is required");
 }
 
 void ContentReader::tool_use(inference::Message& message, JsonReader& r) {

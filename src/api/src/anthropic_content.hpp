@@ -22,6 +22,7 @@ class ContentReader {
  private:
   void blocks(const std::string& role, const JsonValue& content);
   void block(inference::Message& message, JsonReader& r);
+  void image(inference::Message& message, JsonReader& r);
   void tool_use(inference::Message& message, JsonReader& r);
   void tool_result(JsonReader& r);
   static void text(inference::Message& message, JsonReader& r);

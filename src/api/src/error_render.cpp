@@ -50,6 +50,32 @@ std::string anthropic_body(const Error& error, std::string_view request_id) {
   return out += "}";
 }
 
+/// google.rpc.Status: its codes have names of their own.
+std::string_view google_status(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::unauthenticated: return "UNAUTHENTICATED";
+    case ErrorCode::forbidden: return "PERMISSION_DENIED";
+    case ErrorCode::not_found: return "NOT_FOUND";
+    case ErrorCode::conflict: return "ABORTED";
+    case ErrorCode::rate_limited:
+    case ErrorCode::budget_exhausted:
+    case ErrorCode::insufficient_memory: return "RESOURCE_EXHAUSTED";
+    case ErrorCode::upstream_error:
+    case ErrorCode::upstream_unavailable:
+    case ErrorCode::unavailable: return "UNAVAILABLE";
+    case ErrorCode::deadline_exceeded: return "DEADLINE_EXCEEDED";
+    case ErrorCode::cancelled: return "CANCELLED";
+    case ErrorCode::internal: return "INTERNAL";
+    default: return "INVALID_ARGUMENT";
+  }
+}
+
+std::string gemini_body(const Error& error) {
+  std::string out = fmt::format(R"({{"error":{{"code":{},"message":)", traits(error.code).http_status);
+  append_json_string(out, error.message);
+  return out += fmt::format(R"(,"status":"{}"}}}})", google_status(error.code));
+}
+
 std::string ollama_body(const Error& error) {
   std::string out = R"({"error":)";
   append_json_string(out, error.message);
@@ -69,6 +95,7 @@ std::string llama_server_body(const Error& error) {
 Family family_of_path(std::string_view path) noexcept {
   if (path == "/api" || path.starts_with("/api/")) return Family::ollama;
   if (path == "/v1/messages" || path.starts_with("/v1/messages/")) return Family::anthropic;
+  if (path.starts_with("/v1beta/")) return Family::gemini;
   if (path == "/v1" || path.starts_with("/v1/")) return Family::openai;
   return Family::llama_server;
 }
@@ -77,6 +104,7 @@ std::string error_body(Family family, const Error& error, std::string_view reque
   switch (family) {
     case Family::openai: return openai_body(error);
     case Family::anthropic: return anthropic_body(error, request_id);
+    case Family::gemini: return gemini_body(error);
     case Family::ollama: return ollama_body(error);
     case Family::llama_server: return llama_server_body(error);
   }

@@ -11,7 +11,7 @@
 namespace hearth::api {
 
 /// Whose client is calling: decides what an error looks like.
-enum class Family : std::uint8_t { openai, anthropic, ollama, llama_server };
+enum class Family : std::uint8_t { openai, anthropic, gemini, ollama, llama_server };
 
 /// The family of a path that no route matched.
 Family family_of_path(std::string_view path) noexcept;

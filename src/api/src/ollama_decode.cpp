@@ -38,7 +38,7 @@ void read_message(const JsonValue& value, std::vector<Message>& out) {
     message.reasoning = r.string("thinking").value_or("");
     message.tool_name = r.string("tool_name").value_or("");
     message.tool_call_id = r.string("tool_call_id").value_or("");
-    refuse_images(r);
+    read_images(r, message);
     r.each("tool_calls", kMaxToolCalls,
            [&](const JsonValue& item) { item.object([&](JsonReader& call) { read_tool_call(call, message); }); });
     out.push_back(std::move(message));
@@ -86,7 +86,6 @@ void read_generate(JsonReader& r, GenerateCall& out) {
   read_template(r, chat);
   read_history(r, out.history);
   refuse_cutting(r);
-  refuse_images(r);
   for (const std::string_view name : {"width", "height", "steps"}) {
     r.refuse(name, "is for models that make images; none is served here");
   }
@@ -107,6 +106,10 @@ void read_generate(JsonReader& r, GenerateCall& out) {
     out.completion->generation = std::move(chat.generation);
   } else {
     add_message(chat, "user", std::move(prompt));
+    if (out.history.empty()) read_images(r, chat.messages.back());
+  }
+  if ((raw || suffix || !out.history.empty()) && r.has("images")) {
+    r.fail("images", "does not go with raw, suffix or context", ErrorCode::unsupported);
   }
 }
 

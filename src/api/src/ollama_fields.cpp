@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base64_decode.hpp"
 #include "hearth/models/parameters.hpp"
 #include "ollama_keep_alive.hpp"
 
@@ -11,6 +12,7 @@ namespace {
 
 using Kind = JsonValue::Kind;
 constexpr std::int64_t kMaxTopLogprobs = 20;
+constexpr std::size_t kMaxImages = 64;
 
 std::string parameter_text(const JsonValue& value) {
   if (value.is(Kind::string)) return value.string();
@@ -37,6 +39,14 @@ void read_options(JsonReader& r, Common& common, inference::Generation& generati
   generation.max_tokens = options->max_tokens;
   common.context_length = options->runtime.context;
   common.without_effect = std::move(options->without_effect);
+}
+
+/// Ollama's clients do not say what kind of image it is; its first bytes do.
+std::string image_type(const std::string& bytes) {
+  if (bytes.starts_with("\x89PNG")) return "image/png";
+  if (bytes.starts_with("GIF8")) return "image/gif";
+  if (bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP") return "image/webp";
+  return "image/jpeg";
 }
 
 }  // namespace
@@ -107,9 +117,13 @@ void refuse_cutting(JsonReader& r) {
   }
 }
 
-void refuse_images(JsonReader& r) {
-  const auto images = r.value("images");
-  if (images && images->size() != 0) images->fail("are not supported: no model here can see", ErrorCode::unsupported);
+void read_images(JsonReader& r, inference::Message& message) {
+  r.each("images", kMaxImages, [&](const JsonValue& item) {
+    auto bytes = base64_decode(item.view());
+    if (!bytes || bytes->empty()) return item.fail("must be base64");
+    message.content.emplace_back(
+        inference::ImagePart{.mime_type = image_type(*bytes), .bytes = *std::move(bytes), .url = {}});
+  });
 }
 
 void read_tools(JsonReader& r, std::vector<inference::Tool>& out) {

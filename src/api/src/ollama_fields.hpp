@@ -19,8 +19,8 @@ void read_output(JsonReader& r, inference::Generation& generation);
 void read_think(JsonReader& r, inference::Reasoning& reasoning);
 /// truncate and shift, which may only be false: nothing is cut silently here.
 void refuse_cutting(JsonReader& r);
-/// A non-empty list of images.
-void refuse_images(JsonReader& r);
+/// `images`: base64 texts.
+void read_images(JsonReader& r, inference::Message& message);
 void read_tools(JsonReader& r, std::vector<inference::Tool>& out);
 
 }  // namespace hearth::api::ollama

@@ -6,6 +6,7 @@
 
 #include "admin_routes.hpp"
 #include "anthropic_routes.hpp"
+#include "gemini_routes.hpp"
 #include "native_routes.hpp"
 #include "ollama_routes.hpp"
 #include "openai_routes.hpp"
@@ -25,8 +26,8 @@ consteval auto joined(const std::array<Route, N>&... parts) {
 }  // namespace detail
 
 /// Every route of the server. Order is of no meaning: a literal pattern beats one with braces.
-inline constexpr auto kRoutes =
-    detail::joined(openai::kRoutes, anthropic::kRoutes, ollama::kRoutes, native::kRoutes, admin::kRoutes);
+inline constexpr auto kRoutes = detail::joined(openai::kRoutes, anthropic::kRoutes, gemini::kRoutes, ollama::kRoutes,
+                                               native::kRoutes, admin::kRoutes);
 
 consteval bool routes_are_unique() {
   for (std::size_t i = 0; i < kRoutes.size(); ++i) {

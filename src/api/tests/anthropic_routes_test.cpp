@@ -239,7 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/model", "null", "model"}, Bad{"/model", "\"\"", "model"}, Bad{"/messages", "[]", "messages"},
         Bad{"/messages", "{}", "messages"}, Bad{"/messages/0/role", "\"robot\"", "messages[0].role"},
         Bad{"/messages/0/content", "[]", "messages[0].content"}, Bad{"/messages/0/content", "7", "messages[0].content"},
-        Bad{"/messages/0/content", R"([{"type":"image","source":{}}])", "image"},
+        Bad{"/messages/0/content", R"([{"type":"image","source":{}}])", "source.type"},
         Bad{"/messages/0/content", R"([{"type":"document"}])", "document"},
         Bad{"/messages/0/content", R"([{"type":"tool_use","id":"a","name":"b","input":{}}])", "tool_use"},
         Bad{"/messages/0/content", R"([{"type":"tool_result","tool_use_id":"a"}])", "tool_use_id"},

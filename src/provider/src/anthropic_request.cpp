@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hearth/base/text.hpp"
+#include "sampling_fields.hpp"
 
 namespace hearth::provider {
 namespace {
@@ -107,23 +108,8 @@ Result<> add_sampling(const inference::Sampling& s, Json& out) {
   if (s.temperature) out["temperature"] = *s.temperature;
   if (s.top_p) out["top_p"] = *s.top_p;
   if (s.top_k && *s.top_k > 0) out["top_k"] = *s.top_k;
-  const std::array<std::pair<bool, const char*>, 10> others{{
-      {s.seed.has_value(), "seed"},
-      {s.min_p.value_or(0) != 0, "min_p"},
-      {s.typical_p.value_or(1) != 1, "typical_p"},
-      {s.repeat_penalty.value_or(1) != 1, "repeat_penalty"},
-      {s.frequency_penalty.value_or(0) != 0, "frequency_penalty"},
-      {s.presence_penalty.value_or(0) != 0, "presence_penalty"},
-      {!s.logit_bias.empty(), "logit_bias"},
-      {s.mirostat.value_or(0) != 0, "mirostat"},
-      {s.ignore_eos.value_or(false), "ignore_eos"},
-      {s.dry_multiplier.value_or(0) != 0 || s.xtc_probability.value_or(0) != 0 || s.top_n_sigma.has_value() ||
-           s.dynatemp_range.value_or(0) != 0 || s.samplers.has_value(),
-       "samplers of llama.cpp"},
-  }};
-  for (const auto& [asked, name] : others) {
-    if (asked) return cannot(name);
-  }
+  constexpr std::array<std::string_view, 3> kCarried{"temperature", "top_p", "top_k"};
+  if (const auto name = uncarried(s, kCarried)) return cannot(*name);
   return {};
 }
 

@@ -70,6 +70,7 @@ enum class Dialect : std::uint8_t { openai, vllm, sglang, llama_server, mlx, hea
 
 std::unique_ptr<Protocol> make_openai_protocol(Dialect dialect);
 std::unique_ptr<Protocol> make_anthropic_protocol();
+std::unique_ptr<Protocol> make_gemini_protocol();
 std::unique_ptr<Protocol> make_ollama_protocol();
 
 }  // namespace hearth::provider

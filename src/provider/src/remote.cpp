@@ -25,12 +25,13 @@ Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
   if (kind == "hearth") return make_openai_protocol(Dialect::hearth);
   if (kind == "compatible") return make_openai_protocol(Dialect::compatible);
   if (kind == "anthropic") return make_anthropic_protocol();
+  if (kind == "gemini") return make_gemini_protocol();
   if (kind == "ollama") return make_ollama_protocol();
   return fail(
       ErrorCode::invalid_request,
       fmt::format(
-          "\"{}\" is no kind of provider; one of: openai, anthropic, ollama, vllm, sglang, llama-server, mlx, hearth, "
-          "compatible",
+          "\"{}\" is no kind of provider; one of: openai, anthropic, gemini, ollama, vllm, sglang, llama-server, mlx, "
+          "hearth, compatible",
           kind),
       "kind");
 }
@@ -41,8 +42,9 @@ class RemoteImpl final : public Remote {
       : options_{std::move(options)}, protocol_{std::move(protocol)}, base_{std::move(base)}, io_{io} {
     clients_.resize(io.size());
     while (base_.target.ends_with('/')) base_.target.pop_back();
-    if (base_.target.ends_with("/v1"))
-      base_.target.erase(base_.target.size() - 3);  // as SDKs want it; paths bring their own
+    for (const std::string_view version : {"/v1", "/v1beta"}) {  // as SDKs want it; paths bring their own
+      if (base_.target.ends_with(version)) base_.target.erase(base_.target.size() - version.size());
+    }
   }
 
   Task<Result<EventStreamPtr>> async_chat(policy::Permit permit, std::string target, RequestContext context,

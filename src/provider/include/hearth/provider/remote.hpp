@@ -14,7 +14,7 @@ namespace hearth::provider {
 
 struct RemoteOptions {
   std::string name;     // of the provider in the configuration
-  std::string kind;     // openai | anthropic | ollama | vllm | sglang | llama-server | mlx | hearth | compatible
+  std::string kind;     // openai | anthropic | gemini | ollama | vllm | sglang | llama-server | mlx | hearth | compatible
   std::string url;      // scheme, host, port and perhaps a path that goes before the protocol's
   Secret key;           // empty: none is sent
   std::string ca_file;  // extra trust

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gemini_encode.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "error_render.hpp"
+#include "json_write.hpp"
+
+namespace hearth::api::gemini {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json usage_json(const inference::Usage& usage) {
+  Json out{{"promptTokenCount", usage.prompt_tokens},
+           {"candidatesTokenCount", usage.completion_tokens - usage.reasoning_tokens},
+           {"totalTokenCount", usage.prompt_tokens + usage.completion_tokens}};
+  if (usage.cached_tokens > 0) out["cachedContentTokenCount"] = usage.cached_tokens;
+  if (usage.reasoning_tokens > 0) out["thoughtsTokenCount"] = usage.reasoning_tokens;
+  if (usage.cost_usd) out["cost"] = *usage.cost_usd;
+  return out;
+}
+
+Json text_part(const std::string& text, bool thought) {
+  Json part{{"text", text}};
+  if (thought) part["thought"] = true;
+  return part;
+}
+
+Json call_part(const inference::ToolCall& call) {
+  Json arguments = Json::parse(call.arguments, nullptr, false);
+  if (!arguments.is_object()) arguments = Json::object();
+  return {{"functionCall", {{"id", call.id}, {"name", call.name}, {"args", std::move(arguments)}}}};
+}
+
+Json candidate_json(std::int32_t index, Json parts) {
+  return {{"content", {{"parts", std::move(parts)}, {"role", "model"}}}, {"index", index}};
+}
+
+const char* reason_of(inference::FinishReason reason) {
+  return reason == inference::FinishReason::length ? "MAX_TOKENS" : "STOP";
+}
+
+Json response_json(const Head& head, Json candidates) {
+  return {{"candidates", std::move(candidates)}, {"modelVersion", head.model}, {"responseId", head.id}};
+}
+
+Json one_part(const Head& head, std::int32_t choice, Json part) {
+  return response_json(head, Json::array({candidate_json(choice, Json::array({std::move(part)}))}));
+}
+
+}  // namespace
+
+void ResponseStream::put(const std::string& response, std::string& out) {
+  if (sse_) {
+    out += "data: " + response + "\r\n\r\n";
+  } else {
+    out += (began_ ? ",\n" : "[") + response;
+  }
+  began_ = true;
+}
+
+void ResponseStream::flush_call(std::int32_t choice, std::string& out) {
+  Choice& state = choices_[static_cast<std::size_t>(choice)];
+  if (!state.open) return;
+  state.open = false;
+  put(text_of(one_part(head_, choice, call_part(std::exchange(state.call, {})))), out);
+}
+
+void ResponseStream::event(const inference::Event& event, std::string& out) {
+  const auto at = static_cast<std::size_t>(event.choice);
+  if (at >= choices_.size()) choices_.resize(at + 1);
+  Choice& state = choices_[at];
+  if (const auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
+    if (!state.open || call->index != state.index) flush_call(event.choice, out);
+    state.open = true;
+    state.index = call->index;
+    if (!call->id.empty()) state.call.id = call->id;
+    if (!call->name.empty()) state.call.name = call->name;
+    state.call.arguments += call->arguments;
+  } else if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) {
+    flush_call(event.choice, out);
+    if (!text->text.empty()) put(text_of(one_part(head_, event.choice, text_part(text->text, false))), out);
+  } else if (const auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) {
+    if (head_.thoughts) put(text_of(one_part(head_, event.choice, text_part(thought->text, true))), out);
+  } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
+    flush_call(event.choice, out);
+    usage_.add_choice(done->usage);
+    Json candidate = candidate_json(event.choice, Json::array({text_part("", false)}));
+    candidate["finishReason"] = reason_of(done->reason);
+    Json response = response_json(head_, Json::array({std::move(candidate)}));
+    response["usageMetadata"] = usage_json(usage_);
+    put(text_of(response), out);
+  }
+}
+
+void ResponseStream::failed(const Error& error, std::string& out) {
+  put(error_body(Family::gemini, error, head_.id), out);
+  end(out);
+}
+
+void ResponseStream::end(std::string& out) {
+  if (!sse_) out += began_ ? "]" : "[]";
+}
+
+std::string response_body(const Head& head, const std::vector<CollectedChoice>& choices) {
+  Json candidates = Json::array();
+  inference::Usage usage;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const CollectedChoice& choice = choices[i];
+    Json parts = Json::array();
+    if (head.thoughts && !choice.reasoning.empty()) parts.push_back(text_part(choice.reasoning, true));
+    if (!choice.text.empty()) parts.push_back(text_part(choice.text, false));
+    for (const inference::ToolCall& call : choice.tool_calls) parts.push_back(call_part(call));
+    Json candidate = candidate_json(static_cast<std::int32_t>(i), std::move(parts));
+    candidate["finishReason"] = reason_of(choice.finished.reason);
+    candidates.push_back(std::move(candidate));
+    usage.add_choice(choice.finished.usage);
+  }
+  Json response = response_json(head, std::move(candidates));
+  response["usageMetadata"] = usage_json(usage);
+  return text_of(response);
+}
+
+std::string embedding_body(const std::vector<std::vector<float>>& vectors, bool batch) {
+  std::string out = batch ? R"({"embeddings":[)" : R"({"embedding":)";
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    if (i > 0) out += ',';
+    out += R"({"values":)";
+    append_json_floats(out, vectors[i]);
+    out += '}';
+  }
+  return out += batch ? "]}" : "}";
+}
+
+}  // namespace hearth::api::gemini

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gemini's API: bad input and what is particular to it; whole conversations are in tests/api/matrix.test.mjs.
+#include "api_fixture.hpp"
+#include "gemini_schema.hpp"
+
+namespace hearth::api::test {
+namespace {
+
+struct Bad {
+  const char* path;
+  const char* body;
+  const char* named;  // must be in the message
+};
+
+class Gemini : public ApiTest {};
+class GeminiBadInput : public Gemini, public ::testing::WithParamInterface<Bad> {};
+
+constexpr const char* kGenerate = "/v1beta/models/m:generateContent";
+
+TEST_P(GeminiBadInput, IsA400ThatNamesTheField) {
+  const FakeResponder got = post(GetParam().path, Json::parse(GetParam().body));
+  EXPECT_EQ(got.status, 400) << got.body;
+  const Json error = Json::parse(got.body)["error"];
+  EXPECT_EQ(error["code"], 400);
+  EXPECT_EQ(error["status"], "INVALID_ARGUMENT");
+  EXPECT_NE(error["message"].get<std::string>().find(GetParam().named), std::string::npos) << got.body;
+  EXPECT_TRUE(engine.chats.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, GeminiBadInput,
+    ::testing::Values(
+        Bad{kGenerate, R"({})", "contents"}, Bad{kGenerate, R"({"contents":[]})", "contents"},
+        Bad{kGenerate, R"({"contents":[{"role":"robot","parts":[{"text":"a"}]}]})", "contents[0].role"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{}]}]})", "contents[0].parts[0].text"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a","loud":1}]}]})", "loud"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"inlineData":{"mimeType":"audio/wav","data":"aGk="}}]}]})",
+            "mimeType"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":{}}}]}]})",
+            "functionResponse.name"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"cachedContent":"c"})", "cachedContent"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"tools":[{"codeExecution":{}}]})", "codeExecution"},
+        Bad{kGenerate,
+            R"({"contents":[{"parts":[{"text":"a"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY"}}})", "mode"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"temperature":1e308}})",
+            "temperature"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"maxOutputTokens":0}})",
+            "maxOutputTokens"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"candidateCount":9}})",
+            "candidateCount"},
+        Bad{kGenerate,
+            R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"responseSchema":{"type":"OBJECT"}}})",
+            "responseMimeType"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"responseModalities":["AUDIO"]}})",
+            "responseModalities"},
+        Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"responseLogprobs":true}})",
+            "responseLogprobs"},
+        Bad{"/v1beta/models/m:embedContent", R"({})", "content"},
+        Bad{"/v1beta/models/m:batchEmbedContents", R"({"requests":[]})", "requests"}));
+
+TEST_F(Gemini, AnUnknownMethodIsA404InGooglesWords) {
+  const FakeResponder got = post("/v1beta/models/m:frobnicate", Json::object());
+  EXPECT_EQ(got.status, 404);
+  EXPECT_EQ(Json::parse(got.body)["error"]["status"], "NOT_FOUND");
+}
+
+TEST(GeminiSchema, BecomesJsonSchema) {
+  EXPECT_EQ(
+      gemini::to_json_schema(
+          R"({"type":"OBJECT","nullable":true,"propertyOrdering":["a"],"properties":{"a":{"type":"ARRAY",
+      "items":{"type":"STRING","format":"enum","enum":["X"]},"maxItems":"3"},"type":{"anyOf":[{"type":"INTEGER"}]}}})"),
+      R"({"type":["object","null"],"properties":{"a":{"type":"array","items":{"type":"string","enum":["X"]},"maxItems":3},)"
+      R"("type":{"anyOf":[{"type":"integer"}]}}})");
+  EXPECT_EQ(gemini::to_json_schema(R"({"type":"object"})"), R"({"type":"object"})");
+}
+
+}  // namespace
+}  // namespace hearth::api::test
