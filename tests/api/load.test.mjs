@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // More work than the machine takes at once: everybody is answered or told when to come back, and nothing is mixed up.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { modelFile, startServer } from '../server.mjs';
 
@@ -111,4 +113,21 @@ test('clients that come and go at random leave nothing behind', { timeout: 60_00
   const response = await complete({ model: 'wide' });
   assert.equal(response.status, 200);
   assert.equal((await response.json()).usage.completion_tokens, 16);
+});
+
+test('two uploads of one blob at once do not write into each other', { timeout: 30_000 }, async () => {
+  const right = Buffer.alloc(200_000, 'a');
+  const wrong = Buffer.alloc(200_000, 'b');
+  const digest = createHash('sha256').update(right).digest('hex');
+  const upload = (bytes) => new Promise((resolve, reject) => {
+    const request = http.request(`${server.url}/api/blobs/sha256:${digest}`, { method: 'POST', headers: { 'content-length': bytes.length } },
+      (response) => { response.resume(); resolve(response.statusCode); });
+    request.on('error', reject);
+    let at = 0;
+    const more = () => { if (at >= bytes.length) { request.end(); return; } request.write(bytes.subarray(at, at += 20_000)); setTimeout(more, 2); };
+    more();
+  });
+  assert.deepEqual(await Promise.all([upload(right), upload(wrong)]), [201, 400]);
+  assert.equal((await fetch(`${server.url}/api/blobs/sha256:${digest}`, { method: 'HEAD' })).status, 200);
+  assert.equal((await fetch(`${server.url}/api/blobs/sha256:${digest}`, { method: 'POST' })).status, 400, 'no body at all');
 });

@@ -61,8 +61,10 @@ Task<Result<>> async_has_blob(Call& call) {
 Task<Result<>> async_add_blob(Call& call) {
   HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
   HEARTH_CO_CHECKED(models::parse_digest(call.argument()));
-  std::filesystem::path upload = upload_path(call.shared().services, call.request());
-  const Result<> added = co_await call.store().async_add_blob(call.argument(), std::move(upload));
+  if (call.request().spooled.empty()) {
+    co_return hearth::fail(ErrorCode::invalid_request, "the request has no body; send the blob as its body");
+  }
+  const Result<> added = co_await call.store().async_add_blob(call.argument(), call.request().spooled);
   // Ollama's clients look for 400 when what arrived is not what the digest says.
   if (!added && added.error().code == ErrorCode::corrupt_data) {
     co_return hearth::fail(ErrorCode::invalid_request, added.error().message, "digest");

@@ -116,8 +116,4 @@ class Call {
   RequestRecord record_;
 };
 
-/// Where the upload of this POST /api/blobs/:digest is spooled: known to the planner, which has the head, and to the
-/// handler, which has the request. One file a connection.
-std::string upload_path(const Services& services, const net::Request& head);
-
 }  // namespace hearth::api

@@ -146,13 +146,4 @@ void Call::note(const inference::Event& event) {
   }
 }
 
-std::string upload_path(const Services& services, const net::Request& head) {
-  std::string name = "upload-";
-  for (const char c : head.path.substr(head.path.rfind('/') + 1) + "-" + head.peer) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-    name += plain ? c : '_';
-  }
-  return (services.store.spool_folder() / name.substr(0, 200)).string();
-}
-
 }  // namespace hearth::api

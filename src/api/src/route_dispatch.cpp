@@ -139,7 +139,7 @@ net::BodyPlanner make_body_planner(Services services) {
       HEARTH_CHECKED(check_management(services, head));
       HEARTH_CHECKED(models::parse_digest(*digest));  // before gigabytes arrive for nothing
       plan.max_bytes = services.limits.max_blob_bytes;
-      plan.spool_path = upload_path(services, head);
+      plan.spool_path = (services.store.spool_folder() / random_id("upload-")).string();
     }
     return plan;
   };

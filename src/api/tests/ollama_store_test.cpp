@@ -144,14 +144,22 @@ TEST_F(OllamaStore, CopiesAndDeletes) {
 
 TEST_F(OllamaStore, TakesBlobsByDigest) {
   EXPECT_EQ(ask("HEAD", "/api/blobs/" + digest).status, 404);
-  EXPECT_EQ(ask("POST", "/api/blobs/" + digest).status, 201);
+  EXPECT_EQ(ask("POST", "/api/blobs/" + digest).status, 400) << "no body";
+  const auto upload = [&] {
+    net::Request blob = request("POST", "/api/blobs/" + digest);
+    blob.spooled = "/spool/upload-1";
+    FakeResponder got;
+    run(blob, got);
+    return got.status;
+  };
+  EXPECT_EQ(upload(), 201);
   store.outcome = hearth::fail(ErrorCode::corrupt_data, "the file's sha256 is another");
-  EXPECT_EQ(ask("POST", "/api/blobs/" + digest).status, 400);
+  EXPECT_EQ(upload(), 400);
   store.blobs = {digest};
   EXPECT_EQ(ask("HEAD", "/api/blobs/" + digest).status, 200);
   ASSERT_FALSE(store.added_blobs.empty());
   EXPECT_EQ(store.added_blobs.at(0).first, digest);
-  EXPECT_TRUE(store.added_blobs.at(0).second.starts_with(store.spool.string()));
+  EXPECT_EQ(store.added_blobs.at(0).second, "/spool/upload-1");
 }
 
 TEST_F(OllamaStore, OnlyThisMachineMayChangeTheStore) {

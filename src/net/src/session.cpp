@@ -66,15 +66,15 @@ Task<Session::Next> Session::async_serve_one() {
                   .query = std::move(head->target.query),
                   .headers = std::move(head->headers),
                   .body = {},
+                  .spooled = {},
                   .peer = peer_};
   if (head->framing != Framing::none) {
-    auto body = co_await async_read_body(*head, request);
-    if (!body) {
-      if (body.error().status == kClientGone) co_return Next::close;
-      co_await async_refuse(std::move(body).error(), std::move(request.path));
+    auto read = co_await async_read_body(*head, request);
+    if (!read) {
+      if (read.error().status == kClientGone) co_return Next::close;
+      co_await async_refuse(std::move(read).error(), std::move(request.path));
       co_return Next::linger;
     }
-    request.body = std::move(*body);
   }
   co_return co_await async_answer(*head, std::move(request));
 }
@@ -129,11 +129,10 @@ Task<std::optional<RequestHead>> Session::async_read_head(Next& on_failure) {
   }
 }
 
-Task<std::expected<std::string, Session::Refusal>> Session::async_read_body(const RequestHead& head,
-                                                                            Request request_head) {
+Task<std::expected<void, Session::Refusal>> Session::async_read_body(const RequestHead& head, Request& request) {
   BodyPlan plan{.max_bytes = limits_.max_body_bytes, .spool_path = {}};
   if (shared_.planner) {
-    auto planned = shared_.planner(request_head);
+    auto planned = shared_.planner(request);
     if (!planned) {
       const int status = traits(planned.error().code).http_status;
       co_return std::unexpected{Refusal{status, std::move(planned).error()}};
@@ -150,7 +149,7 @@ Task<std::expected<std::string, Session::Refusal>> Session::async_read_body(cons
     if (!co_await connection_.async_write(go_on, limits_.write_timeout))
       co_return std::unexpected{Refusal{kClientGone, {}}};
   }
-  BodySink sink{shared_.spool_pool, std::move(plan.spool_path)};
+  BodySink sink{shared_.spool_pool, plan.spool_path};
   std::expected<void, Refusal> received;
   if (head.framing == Framing::length) {
     received = co_await async_receive_length(head.content_length, sink);
@@ -160,7 +159,9 @@ Task<std::expected<std::string, Session::Refusal>> Session::async_read_body(cons
   if (!received) co_return std::unexpected{std::move(received).error()};
   auto body = co_await sink.async_finish();
   if (!body) co_return std::unexpected{Refusal{500, std::move(body).error()}};
-  co_return std::move(*body);
+  request.body = std::move(*body);
+  request.spooled = std::move(plan.spool_path);
+  co_return std::expected<void, Refusal>{};
 }
 
 Task<std::expected<void, Session::Refusal>> Session::async_more_body() {

@@ -49,7 +49,8 @@ class Session {
     int status = 400;
     Error error;
   };
-  Task<std::expected<std::string, Refusal>> async_read_body(const RequestHead& head, Request request_head);
+  /// Into `request`: its body, or the file that has it.
+  Task<std::expected<void, Refusal>> async_read_body(const RequestHead& head, Request& request);
   Task<std::expected<void, Refusal>> async_receive_length(std::uint64_t left, class BodySink& sink);
   Task<std::expected<void, Refusal>> async_receive_chunked(std::uint64_t max_bytes, class BodySink& sink);
   Task<std::expected<void, Refusal>> async_more_body();

@@ -34,7 +34,8 @@ struct Request {
   std::map<std::string, std::string> query;
   Headers headers;
   std::string body;
-  std::string peer;  // address of the client, for logs and limits
+  std::string spooled;  // the file that has the body instead, where the BodyPlan said so; the handler's to remove
+  std::string peer;     // address of the client, for logs and limits
 };
 
 /// How a handler answers: either send() once, or start(), write()*, finish().
