@@ -13,10 +13,10 @@
 namespace hearth::provider {
 
 struct RemoteOptions {
-  std::string name;     // of the provider in the configuration
-  std::string kind;     // openai | anthropic | gemini | ollama | vllm | sglang | llama-server | mlx | hearth | compatible
-  std::string url;      // scheme, host, port and perhaps a path that goes before the protocol's
-  Secret key;           // empty: none is sent
+  std::string name;  // of the provider in the configuration
+  std::string kind;  // openai | anthropic | gemini | ollama | vllm | sglang | llama-server | mlx | hearth | compatible
+  std::string url;   // scheme, host, port and perhaps a path that goes before the protocol's
+  Secret key;        // empty: none is sent
   std::string ca_file;  // extra trust
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds idle_timeout{60'000};  // without a byte from the server

@@ -90,7 +90,8 @@ class Purse {
  public:
   /// What the tightest budget leaves, US$; nullopt: no budget limits.
   std::optional<double> left(WallClock::time_point now) const;
-  /// budget_exhausted, with the time until the next window, if a budget that refuses is spent, or leaves less than that.
+  /// budget_exhausted, with the time until the next window, if a budget that refuses is spent, or leaves less than
+  /// that.
   Result<> admit(double usd, WallClock::time_point now) const;
   /// Words for each budget that is spent and goes on.
   std::vector<std::string> warnings(WallClock::time_point now) const;
