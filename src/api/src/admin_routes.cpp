@@ -44,7 +44,13 @@ std::string explanation_body(const router::Explanation& explanation) {
   out["label"] = explanation.label;
   out["features"] = {{"prompt_tokens", explanation.prompt_tokens},
                      {"answer_tokens", explanation.answer_tokens},
-                     {"needs", explanation.needs}};
+                     {"needs", explanation.needs},
+                     {"turns", explanation.turns},
+                     {"language", explanation.language},
+                     {"code", explanation.code},
+                     {"mathematics", explanation.mathematics},
+                     {"workload", explanation.workload}};
+  if (explanation.gain) out["features"]["expected_gain"] = *explanation.gain;
   out["targets"] = std::move(targets);
   out["plan"] = explanation.plan;
   if (!explanation.id.empty()) out["attempts"] = explanation.attempts;

@@ -84,6 +84,9 @@ void print_route(YAML::Emitter& out, const RouteConfig& config) {
   milliseconds(out, "first_token_timeout", route.first_token_timeout);
   milliseconds(out, "hedge_after", route.hedge_after);
   field(out, "sticky", route.sticky);
+  text(out, "quality_model", config.quality_model);
+  field(out, "strong_share", route.strong_share);
+  if (route.worth_usd) field(out, "worth_usd", *route.worth_usd);
   out << YAML::EndMap;
 }
 

@@ -180,13 +180,26 @@ void RoutingReader::read_route(const YAML::Node& node, const std::string& where)
                 {"timeout", into(route.timeout)},
                 {"first_token_timeout", into(route.first_token_timeout)},
                 {"hedge_after", into(route.hedge_after)},
-                {"sticky", into(route.sticky)}},
+                {"sticky", into(route.sticky)},
+                {"quality_model", [&](const YAML::Node& n) { return read_quality_model(n, config); }},
+                {"strong_share", into(route.strong_share, 0, 1)},
+                {"worth_usd", [&](const YAML::Node& n) { return into(route.worth_usd.emplace(), 0, kLimitMax)(n); }}},
                mistakes_);
   route.retries = retries;
   if (!node.IsMap()) return;
   if (route.name.empty()) mistakes_.add(node, where + ": name is missing");
   nodes_.insert_or_assign(route.name, node);
   routing_.routes.push_back(std::move(config));
+}
+
+std::string RoutingReader::read_quality_model(const YAML::Node& node, RouteConfig& config) {
+  if (std::string wrong = into(config.quality_model, environment_)(node); !wrong.empty()) return wrong;
+  std::ifstream in{folder_ / config.quality_model, std::ios::binary};
+  const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+  auto model = router::QualityModel::load(bytes);
+  if (!model) return fmt::format("{}: {}", config.quality_model, model.error().message);
+  config.route.quality_model = std::make_shared<const router::QualityModel>(*std::move(model));
+  return {};
 }
 
 std::string RoutingReader::read_budgets(const YAML::Node& list) {

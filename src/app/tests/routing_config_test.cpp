@@ -49,6 +49,36 @@ policy:
   otherwise: deny
 )";
 
+TEST(RoutingConfig, ALearnedRouteReadsItsModel) {
+  const std::string file = std::string{HEARTH_SOURCE_DIR} + "/training/quality.bin";
+  const auto config = parse("routes:\n  - {name: smart, strategy: learned, targets: [local/a], quality_model: " + file +
+                            ", strong_share: 0.2, worth_usd: 0.05}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const router::Route& route = config->routing.routes[0].route;
+  EXPECT_TRUE(route.quality_model);
+  EXPECT_EQ(route.strong_share, 0.2);
+  EXPECT_EQ(route.worth_usd, 0.05);
+  EXPECT_THAT(print_config(*config), AllOf(HasSubstr("worth_usd: 0.05"), HasSubstr(file)));
+  const auto broken =
+      parse("routes:\n  - {name: smart, strategy: learned, targets: [local/a], quality_model: /dev/null}\n");
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().message, AllOf(HasSubstr("line 2"), HasSubstr("hearth router train")));
+}
+
+TEST(RoutingConfig, BudgetsAreReadAndPrinted) {
+  const auto config = parse("budgets:\n  - {principal: 'role:research', limit_usd: 50, per: week, action: refuse}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const router::Budget& budget = config->routing.budgets.at(0);
+  EXPECT_EQ(budget.principal, "role:research");
+  EXPECT_EQ(budget.per, router::Period::week);
+  EXPECT_EQ(budget.action, router::BudgetAction::refuse);
+  EXPECT_EQ(parse(print_config(*config))->routing.budgets.at(0).limit_usd, 50);
+  const auto wrong = parse("budgets:\n  - {limit_usd: -1}\n  - {limit_usd: 1, action: shout}\n  - {}\n");
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message,
+              AllOf(HasSubstr("line 2"), HasSubstr("downgrade"), HasSubstr("budgets[2]: limit_usd")));
+}
+
 TEST(RoutingConfig, ReadsProvidersRoutesAndPolicy) {
   const auto config = parse(kWhole);
   ASSERT_TRUE(config) << config.error().message;

@@ -30,9 +30,16 @@ std::string why(const nlohmann::json& target) {
 
 void print(const nlohmann::json& explanation) {
   const auto features = explanation.value("features", nlohmann::json::object());
-  fmt::print("route {} ({}), content labelled {}, about {} tokens in and {} out, needs {}\n\n",
+  fmt::print("route {} ({}), content labelled {}, about {} tokens in and {} out, needs {}\n",
              explanation.value("route", ""), explanation.value("strategy", ""), explanation.value("label", ""),
              features.value("prompt_tokens", 0), features.value("answer_tokens", 0), features.value("needs", ""));
+  fmt::print("{}{}{}{}, turn {}{}\n\n", features.value("workload", "simple"),
+             features.value("language", "").empty() ? "" : ", language " + features.value("language", ""),
+             features.value("code", false) ? ", code" : "", features.value("mathematics", false) ? ", mathematics" : "",
+             features.value("turns", 1),
+             features.contains("expected_gain")
+                 ? fmt::format(", the best target would gain {:.2f}", features["expected_gain"].get<double>())
+                 : "");
   std::vector<std::vector<std::string>> rows{{"TARGET", "ZONE", "SCORE", "QUALITY", "LATENCY", "COST", "WHY NOT"}};
   for (const auto& target : explanation.value("targets", nlohmann::json::array())) {
     const bool candidate = target.value("candidate", false);

@@ -79,7 +79,13 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
                   .principal = wishes.subject.principal,
                   .prompt_tokens = facts.prompt_tokens,
                   .answer_tokens = facts.answer_tokens,
-                  .needs = names_of(facts.needs)};
+                  .needs = names_of(facts.needs),
+                  .turns = facts.turns,
+                  .language = std::string{facts.traits.language},
+                  .code = facts.traits.code,
+                  .mathematics = facts.traits.mathematics,
+                  .workload = std::string{name_of(class_of(facts, wishes))},
+                  .gain = facts.gain};
   for (const Candidate& candidate : plan.candidates) {
     const Target& target = table.targets[candidate.target];
     policy::Grants mine = grants;

@@ -91,6 +91,7 @@ Facts facts_of(const inference::ChatRequest& request) {
   if (request.reasoning.enabled.value_or(false)) facts.needs |= kReasoning;
   add_generation(request.generation, facts);
   add_conversation(request, facts);
+  facts.traits = traits_of(last_question(request));
   return facts;
 }
 
@@ -98,6 +99,7 @@ Facts facts_of(const inference::CompletionRequest& request) {
   Facts facts{.needs = kCompletion, .content = policy::ContentDigest::of(request)};
   facts.prompt_tokens = tokens_of(request.prompt) + estimated_tokens(request.suffix.value_or(""));
   add_generation(request.generation, facts);
+  if (const auto* text = std::get_if<std::string>(&request.prompt)) facts.traits = traits_of(*text);
   return facts;
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "hearth/inference/request.hpp"
 #include "hearth/policy/policy.hpp"
 #include "hearth/router/table.hpp"
+#include "workload.hpp"
 
 namespace hearth::router {
 
@@ -18,6 +20,8 @@ struct Facts {
   std::int32_t turns = 0;          // messages of the user
   std::uint64_t conversation = 0;  // the same for all turns of one conversation; 0: none, it is the first turn
   std::uint64_t begins = 0;        // what `conversation` will be in the next turn
+  TextTraits traits;               // of the last question
+  std::optional<float> gain;       // what a strong model is expected to add; for `learned` and explanations
   policy::ContentDigest content;
 };
 inline constexpr std::int64_t kUsualAnswer = 256;

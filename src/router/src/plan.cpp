@@ -75,7 +75,35 @@ void order_by_score(Plan& plan, const std::vector<std::shared_ptr<Health>>& heal
                       plan.order.begin() + static_cast<std::ptrdiff_t>(first) + 1);
 }
 
+/// RouteLLM's idea (Ong et al. 2024): from cheap to dear, but the best one first where it is expected to be worth it.
+void order_by_gain(const Route& route, const Facts& facts, Plan& plan) {
+  sort_by(plan.order,
+          [&](std::size_t i) { return std::pair{plan.candidates[i].cost_usd, plan.candidates[i].quality}; });
+  const auto quality = [&](std::size_t i) { return plan.candidates[i].quality; };
+  const auto best = std::ranges::max_element(plan.order, {}, quality);
+  const Candidate& weak = plan.candidates[plan.order.front()];
+  const Candidate& strong = plan.candidates[*best];
+  const float gain = facts.gain.value_or(0);
+  const bool worth_it = route.worth_usd ? gain * *route.worth_usd > strong.cost_usd - weak.cost_usd
+                                        : gain > route.model().gain_of_share(route.strong_share);
+  if (worth_it) std::ranges::rotate(plan.order.begin(), best, best + 1);
+}
+
+constexpr std::int64_t kHeavyTokens = 4'000;
+constexpr std::int64_t kHeavyQuestion = 500;  // tokens, of code or mathematics
+constexpr std::chrono::seconds kUrgent{2};
+
 }  // namespace
+
+WorkloadClass class_of(const Facts& facts, const Wishes& wishes) {
+  if (wishes.label >= policy::Label::confidential) return WorkloadClass::sensitive;
+  if (wishes.max_latency && *wishes.max_latency <= kUrgent) return WorkloadClass::latency_critical;
+  const bool hard = facts.traits.code || facts.traits.mathematics;
+  if (facts.prompt_tokens + facts.answer_tokens > kHeavyTokens || (hard && facts.prompt_tokens > kHeavyQuestion)) {
+    return WorkloadClass::heavy;
+  }
+  return WorkloadClass::simple;
+}
 
 std::string_view name_of(Exclusion exclusion) { return kExclusionNames.at(static_cast<std::size_t>(exclusion)); }
 
@@ -103,6 +131,7 @@ Plan make_plan(const Table& table, const Route& route, const Facts& facts, const
     case Strategy::direct: break;  // as listed
     case Strategy::cascade:
     case Strategy::consensus: sort_by(plan.order, [&](std::size_t i) { return plan.candidates[i].cost_usd; }); break;
+    case Strategy::learned: order_by_gain(route, facts, plan); break;
     case Strategy::balance:
     case Strategy::hedge: order_by_score(plan, health, dice); break;
   }

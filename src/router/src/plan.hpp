@@ -47,6 +47,9 @@ Plan make_plan(const Table& table, const Route& route, const Facts& facts, const
                const policy::Grants& grants, const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now,
                std::uint32_t dice);
 
+/// What matters most for this request.
+WorkloadClass class_of(const Facts& facts, const Wishes& wishes);
+
 /// US$ for so many tokens.
 double cost_of(const Price& price, std::int64_t input, std::int64_t cached, std::int64_t output);
 

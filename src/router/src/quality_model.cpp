@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -9,7 +10,8 @@
 namespace hearth::router {
 namespace {
 
-constexpr std::string_view kMagic = "HRTHQLT1";
+constexpr std::size_t kPercentiles = 101;
+constexpr std::string_view kMagic = "HRTHQLT2";
 
 float logistic(float x) { return 1 / (1 + std::exp(-x)); }
 
@@ -22,9 +24,28 @@ std::uint64_t checksum(std::string_view bytes) {  // FNV-1a: against damage, not
 void put(std::string& out, std::span<const float> values) {
   out.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
 }
-void take(std::string_view& from, std::span<float> values) {
-  std::memcpy(values.data(), from.data(), values.size_bytes());
-  from.remove_prefix(values.size_bytes());
+void take(std::string_view& from, std::vector<float>& values, std::size_t count) {
+  values.resize(count);
+  std::memcpy(values.data(), from.data(), count * sizeof(float));
+  from.remove_prefix(count * sizeof(float));
+}
+
+/// One scale for all, then a signed byte each.
+void put_small(std::string& out, std::span<const float> values) {
+  float largest = 1e-12F;
+  for (const float value : values) largest = std::max(largest, std::abs(value));
+  const float scale = largest / 127;
+  put(out, std::span{&scale, 1});
+  for (const float value : values) out += static_cast<char>(static_cast<std::int8_t>(std::lround(value / scale)));
+}
+void take_small(std::string_view& from, std::vector<float>& values, std::size_t count) {
+  std::vector<float> scale;
+  take(from, scale, 1);
+  values.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    values[i] = scale[0] * static_cast<float>(static_cast<std::int8_t>(from[i]));
+  }
+  from.remove_prefix(count);
 }
 
 }  // namespace
@@ -48,15 +69,23 @@ Prediction QualityModel::predict(std::string_view prompt) const {
           .gain = probability(only_strong_) - probability(only_weak_)};
 }
 
+float QualityModel::gain_of_share(double share) const {
+  if (share >= 1) return -INFINITY;
+  if (share <= 0) return INFINITY;
+  const double place = (1 - share) * static_cast<double>(gains_.size() - 1);
+  return gains_[static_cast<std::size_t>(std::lround(place))];
+}
+
 std::string QualityModel::save() const {
   std::string out{kMagic};
   put(out, mean_);
   put(out, deviation_);
-  put(out, idf_);
+  put(out, gains_);
+  put_small(out, idf_);
   for (const Head* head : {&weak_, &strong_, &only_weak_, &only_strong_}) {
     put(out, std::array{head->bias, head->scale, head->shift});
     put(out, head->dense);
-    put(out, head->sparse);
+    put_small(out, head->sparse);
   }
   const std::uint64_t sum = checksum(out);
   out.append(reinterpret_cast<const char*>(&sum), sizeof sum);
@@ -64,8 +93,9 @@ std::string QualityModel::save() const {
 }
 
 Result<QualityModel> QualityModel::load(std::string_view bytes) {
-  constexpr std::size_t kFloats = 2 * kDense + (std::size_t{1} << kBits) + 4 * (3 + kDense + (std::size_t{1} << kBits));
-  constexpr std::size_t kSize = kMagic.size() + kFloats * sizeof(float) + sizeof(std::uint64_t);
+  constexpr std::size_t kHashes = std::size_t{1} << kBits;
+  constexpr std::size_t kFloats = 2 * kDense + kPercentiles + 1 + 4 * (3 + kDense + 1);
+  constexpr std::size_t kSize = kMagic.size() + kFloats * sizeof(float) + 5 * kHashes + sizeof(std::uint64_t);
   if (bytes.size() != kSize || !bytes.starts_with(kMagic)) {
     return fail(ErrorCode::corrupt_data,
                 "this is no quality model of this version; train one with: hearth router train");
@@ -77,20 +107,16 @@ Result<QualityModel> QualityModel::load(std::string_view bytes) {
   }
   std::string_view rest = bytes.substr(kMagic.size());
   QualityModel model;
-  model.mean_.resize(kDense);
-  model.deviation_.resize(kDense);
-  take(rest, model.mean_);
-  take(rest, model.deviation_);
-  model.idf_.resize(std::size_t{1} << kBits);
-  take(rest, model.idf_);
+  take(rest, model.mean_, kDense);
+  take(rest, model.deviation_, kDense);
+  take(rest, model.gains_, kPercentiles);
+  take_small(rest, model.idf_, kHashes);
   for (Head* head : {&model.weak_, &model.strong_, &model.only_weak_, &model.only_strong_}) {
-    std::array<float, 3> numbers{};
-    take(rest, numbers);
+    std::vector<float> numbers;
+    take(rest, numbers, 3);
     head->bias = numbers[0], head->scale = numbers[1], head->shift = numbers[2];
-    head->dense.resize(kDense);
-    head->sparse.resize(std::size_t{1} << kBits);
-    take(rest, head->dense);
-    take(rest, head->sparse);
+    take(rest, head->dense, kDense);
+    take_small(rest, head->sparse, kHashes);
   }
   return model;
 }

@@ -168,7 +168,15 @@ class QualityTrainer {
 };
 
 QualityModel QualityModel::train(std::span<const Verdict> rows, std::uint32_t seed) {
-  return QualityTrainer{rows}.run(seed);
+  QualityModel model = QualityTrainer{rows}.run(seed);
+  model.gains_.assign(101, 0);
+  model = *load(model.save());
+  std::vector<float> gains;
+  for (const Verdict& row : rows) gains.push_back(model.predict(row.prompt).gain);
+  std::ranges::sort(gains);
+  if (gains.empty()) return model;
+  for (std::size_t i = 0; i < model.gains_.size(); ++i) model.gains_[i] = gains[(gains.size() - 1) * i / 100];
+  return model;
 }
 
 }  // namespace hearth::router

@@ -34,6 +34,12 @@ std::uint32_t dice() {
   return static_cast<std::uint32_t>(random());
 }
 
+std::string_view question_of(const Ask& ask) {
+  if (const auto* chat = std::get_if<inference::ChatRequest>(&ask)) return last_question(*chat);
+  const auto* text = std::get_if<std::string>(&std::get<inference::CompletionRequest>(ask).prompt);
+  return text == nullptr ? std::string_view{} : *text;
+}
+
 /// A table of one target and one route to it.
 TablePtr single(const Table& from, Target target) {
   auto table = std::make_shared<Table>();
@@ -231,7 +237,7 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
 }
 
 Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
-                                              const Facts& facts, Decision& decision) {
+                                              const Facts& given, Decision& decision) {
   const auto& [state, first, named] = admitted.resolved;
   const Table& table = *state->table;
   std::vector<const Route*> routes{first};
@@ -239,11 +245,14 @@ Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider
     if (const Route* route = table.find_route(fallback)) routes.push_back(route);
   }
   std::optional<Error> error;
+  Facts facts = given;
   for (const Route* route : routes) {
+    if (route->strategy == Strategy::learned) facts.gain = route->model().predict(question_of(ask)).gain;
     Plan plan = make_plan(table, *route, facts, admitted.wishes, {}, state->health, Clock::now(), dice());
     if (route == first) {
       decision.route = static_cast<std::size_t>(route - table.routes.data());
       decision.plan = plan;
+      decision.facts.gain = facts.gain;
     }
     bool thrifty = false;
     for (const Candidate& candidate : plan.candidates) {
@@ -386,8 +395,9 @@ Task<> RouterImpl::async_probe() {
 
 Result<Explanation> RouterImpl::explain(const provider::RequestContext& context,
                                         const inference::ChatRequest& request) const {
-  const Facts facts = facts_of(request);
   const Resolved resolved = resolve(context.route.empty() ? request.model : context.route);
+  Facts facts = facts_of(request);
+  facts.gain = resolved.route->model().predict(last_question(request)).gain;
   const Table& table = *resolved.state->table;
   HEARTH_TRY(Wishes wishes, wishes_of(context, table, session_of(context, facts.conversation)));
   wishes.named = !resolved.named;

@@ -53,6 +53,7 @@ Task<Result<Answer>> Run::async_answer() {
     case Strategy::hedge: co_return co_await async_hedge();
     case Strategy::consensus: co_return co_await async_consensus();
     case Strategy::direct:
+    case Strategy::learned:
     case Strategy::balance: break;
   }
   co_return co_await async_in_order(0);

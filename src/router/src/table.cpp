@@ -22,7 +22,8 @@ constexpr std::array<std::pair<std::string_view, Capability>, 10> kCapabilityNam
                                                                                     {"embedding", kEmbedding},
                                                                                     {"rerank", kRerank},
                                                                                     {"logprobs", kLogprobs}}};
-constexpr std::array<std::string_view, 5> kStrategyNames{"direct", "balance", "cascade", "consensus", "hedge"};
+constexpr std::array<std::string_view, 6> kStrategyNames{"direct",    "balance", "cascade",
+                                                         "consensus", "hedge",   "learned"};
 
 /// The routes of a cycle through `at`, "a -> b -> a"; empty: none.
 std::string cycle_from(const Table& table, const Route& start) {

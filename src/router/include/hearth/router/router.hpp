@@ -40,6 +40,12 @@ struct Explanation {
   std::int64_t prompt_tokens = 0;  // estimated
   std::int64_t answer_tokens = 0;
   std::string needs;  // "chat, tools"
+  std::int32_t turns = 0;
+  std::string language;  // ISO 639-1; empty: not told
+  bool code = false;
+  bool mathematics = false;
+  std::string workload;       // "simple", "sensitive", "latency-critical", "heavy"
+  std::optional<float> gain;  // what the best target is expected to add
   std::vector<ExplainedTarget> targets;
   std::vector<std::string> plan;      // targets in the order of trying
   std::vector<std::string> attempts;  // what came of it: "lab/x: upstream_unavailable", "local/y: confidence 0.41", …

@@ -13,6 +13,7 @@
 #include "hearth/provider/provider.hpp"
 #include "hearth/provider/remote.hpp"
 #include "hearth/router/budgets.hpp"
+#include "hearth/router/quality.hpp"
 
 /// What the router chooses among: immutable tables, made from the configuration and swapped whole.
 namespace hearth::router {
@@ -59,7 +60,7 @@ struct Target {
   policy::Destination destination() const { return {.target = name, .zone = zone, .region = region}; }
 };
 
-enum class Strategy : std::uint8_t { direct, balance, cascade, consensus, hedge };
+enum class Strategy : std::uint8_t { direct, balance, cascade, consensus, hedge, learned };
 std::string_view name_of(Strategy strategy);
 Result<Strategy> parse_strategy(std::string_view name);
 
@@ -84,6 +85,11 @@ struct Route {
   std::chrono::milliseconds first_token_timeout{30'000};  // of one attempt
   std::chrono::milliseconds hedge_after{0};               // 0: the target's own 95th percentile
   bool sticky = true;                                     // a conversation stays with its target
+  std::shared_ptr<const QualityModel> quality_model;      // learned; null: the one that comes with the program
+  double strong_share = 0.5;                              // learned: of the prompts that go to the best target
+  std::optional<double> worth_usd;                        // learned: of a right answer; decides instead of the share
+
+  const QualityModel& model() const { return quality_model ? *quality_model : QualityModel::built_in(); }
 };
 
 struct Table {
