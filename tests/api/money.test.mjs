@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Budgets, the ledger and a change of the configuration, with a server that is killed and started again.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { modelFile, startServer, temporaryFolder } from '../server.mjs';
+import { binary, modelFile, startServer, temporaryFolder } from '../server.mjs';
 import { startUpstream } from './upstream.mjs';
 
 const timed = (name, run) => test(name, { timeout: 60_000 }, run);
@@ -99,4 +102,34 @@ timed('what a killed server had open is expired by the next one, what was answer
   assert.equal(rows.find((one) => one.key === '-').expired, 1);
   assert.equal(rows.reduce((sum, one) => sum + one.open, 0), 0);
   assert.equal(rows.find((one) => one.key === 'dear').cost_usd, before.cost_usd);
+});
+
+timed('the same question again is answered from the cache, and shadow checks count who agrees', async () => {
+  await server.reload(config('[]', `
+  - {name: twice, targets: [far/gpt], cache: {ttl: 1m}}
+  - {name: watched, targets: [local/stories], shadow: {share: 1, target: far/gpt, keep_prompts: true}}`));
+  const first = await ask('twice');
+  assert.equal(first.headers.get('x-hearth-cache'), null);
+  const text = (await first.json()).choices[0].message.content;
+  const before = upstream.requests.length;
+  for (const stream of [false, true]) {
+    const again = await ask('twice', { stream });
+    assert.equal(again.headers.get('x-hearth-cache'), 'hit');
+    assert.ok((await again.text()).includes(text));
+  }
+  assert.equal(upstream.requests.length, before);
+  assert.equal((await ask('twice', { seed: 5 })).headers.get('x-hearth-cache'), null);
+
+  await (await ask('watched')).text();
+  await settled('route', 'shadow', (one) => one.completed === 1 && one.cost_usd > 0);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  assert.match(metrics, /hearth_router_shadow_checks_total\{[^}]*route="watched"[^}]*\} 1/);
+});
+
+timed('the kept verdicts train a model', async () => {
+  const out = path.join(home, 'quality.bin');
+  const trained = spawnSync(binary, ['router', 'train', '--data', path.join(home, 'ledger.db'), '--out', out], { encoding: 'utf8' });
+  assert.equal(trained.status, 0, trained.stderr);
+  assert.match(trained.stdout, /trained on 1 rows/);
+  assert.ok(fs.statSync(out).size > 300_000);
 });

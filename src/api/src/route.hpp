@@ -111,6 +111,7 @@ class Call {
   std::string target_;
   std::string zone_ = "device";
   std::string decision_;
+  bool cached_ = false;
   std::optional<double> confidence_;
   std::vector<std::string> degraded_;
   RequestRecord record_;

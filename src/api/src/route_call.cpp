@@ -90,6 +90,7 @@ net::Headers Call::headers(std::string_view content_type) const {
     headers.add("x-hearth-zone", zone_);
   }
   if (!decision_.empty()) headers.add("x-hearth-decision", decision_);
+  if (cached_) headers.add("x-hearth-cache", "hit");
   if (confidence_) headers.add("x-hearth-confidence", fmt::format("{:.3f}", *confidence_));
   if (!degraded_.empty()) headers.add("x-hearth-degraded", header_text(fmt::format("{}", fmt::join(degraded_, ", "))));
   add_origin_headers(headers, request_);
@@ -108,6 +109,7 @@ void Call::note(std::span<const StreamSource> sources) {
     target_ = header_safe(placement->target);
     zone_ = placement->zone;
     decision_ = placement->decision;
+    cached_ = placement->cached;
     confidence_ = placement->confidence;
   }
 }

@@ -32,6 +32,7 @@ namespace {
 
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kServiceTasks = 16;
+constexpr int kShadowChecks = 8;  // at once; more would take from those who wait for an answer
 constexpr std::chrono::milliseconds kProbeEvery{5'000};
 constexpr std::chrono::seconds kLastWords{2};  // after the grace, for error events to reach their clients
 
@@ -63,6 +64,13 @@ Task<> probe(router::Router& router) {
     timer.expires_after(kProbeEvery / 2 + std::chrono::milliseconds{random() % kProbeEvery.count()});
     co_await timer.async_wait(asio::use_awaitable);
   }
+}
+
+/// `work`, then one less.
+Task<> counted_down(std::atomic<int>& count, Task<> work) {
+  const auto leave = [](std::atomic<int>* c) { --*c; };
+  const std::unique_ptr<std::atomic<int>, decltype(leave)> guard{&count};
+  co_await std::move(work);
 }
 
 class AppImpl final : public App {
@@ -98,6 +106,8 @@ class AppImpl final : public App {
   telemetry::Snapshot snapshot() const;
   void note_request(const api::RequestRecord& record);
   void note_outcome(const router::Outcome& outcome);
+  void note_shadow(const router::ShadowVerdict& verdict);
+  bool run_in_background(Task<> work);
 
   // In the order of construction; destroyed the other way round.
   Config config_;
@@ -116,6 +126,7 @@ class AppImpl final : public App {
   std::vector<std::pair<provider::RemoteOptions, std::unique_ptr<provider::Remote>>> remotes_;
   std::unique_ptr<router::Ledger> ledger_;
   std::unique_ptr<router::Router> router_;
+  std::atomic<int> background_tasks_{0};
   async::TaskGroup tasks_;
   std::unique_ptr<net::Server> server_;
   asio::io_context signal_io_{1};
@@ -180,10 +191,13 @@ Result<> AppImpl::make_router() {
   if (config_.ledger) {
     HEARTH_TRY(ledger_, router::Ledger::open(config_.home / "ledger.db", WallClock::now()));
   }
-  router_ = router::Router::create({.local = engine_.get(),
-                                    .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); },
-                                    .ledger = ledger_.get()},
-                                   std::move(table));
+  router_ =
+      router::Router::create({.local = engine_.get(),
+                              .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); },
+                              .ledger = ledger_.get(),
+                              .background = [this](Task<> work) { return run_in_background(std::move(work)); },
+                              .on_shadow = [this](const router::ShadowVerdict& verdict) { note_shadow(verdict); }},
+                             std::move(table));
   return {};
 }
 
@@ -258,6 +272,28 @@ void AppImpl::note_outcome(const router::Outcome& outcome) {
                    .escalated = outcome.escalated,
                    .cost_usd = outcome.cost_usd,
                    .saved_usd = outcome.saved_usd});
+}
+
+void AppImpl::note_shadow(const router::ShadowVerdict& verdict) {
+  metrics_.shadow({.route = verdict.route,
+                   .workload = verdict.workload,
+                   .target = verdict.target,
+                   .verdict = verdict.error    ? "failed"
+                              : verdict.agrees ? "agrees"
+                                               : "disagrees"});
+}
+
+/// Called on any io thread; the tasks live on one.
+bool AppImpl::run_in_background(Task<> work) {
+  if (background_tasks_.fetch_add(1) >= kShadowChecks) {
+    --background_tasks_;
+    return false;
+  }
+  auto start = [this, counted = counted_down(background_tasks_, std::move(work))]() mutable {
+    tasks_.spawn("shadow", std::move(counted));
+  };
+  asio::post(io_.at(0), std::move(start));
+  return true;
 }
 
 void AppImpl::start() {

@@ -84,6 +84,21 @@ void print_route(YAML::Emitter& out, const RouteConfig& config) {
   milliseconds(out, "first_token_timeout", route.first_token_timeout);
   milliseconds(out, "hedge_after", route.hedge_after);
   field(out, "sticky", route.sticky);
+  if (route.cache.ttl.count() > 0) {
+    out << YAML::Key << "cache" << YAML::Value << YAML::Flow << YAML::BeginMap;
+    milliseconds(out, "ttl", route.cache.ttl);
+    text(out, "salt", route.cache.salt);
+    field(out, "shared", route.cache.shared);
+    out << YAML::EndMap;
+  }
+  if (!config.shadow_target.empty()) {
+    out << YAML::Key << "shadow" << YAML::Value << YAML::Flow << YAML::BeginMap;
+    field(out, "share", route.shadow.share);
+    field(out, "target", config.shadow_target);
+    field(out, "judge", route.shadow.judge);
+    field(out, "keep_prompts", route.shadow.keep_prompts);
+    out << YAML::EndMap;
+  }
   text(out, "quality_model", config.quality_model);
   field(out, "strong_share", route.strong_share);
   if (route.worth_usd) field(out, "worth_usd", *route.worth_usd);

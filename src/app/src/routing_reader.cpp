@@ -181,6 +181,25 @@ void RoutingReader::read_route(const YAML::Node& node, const std::string& where)
                 {"first_token_timeout", into(route.first_token_timeout)},
                 {"hedge_after", into(route.hedge_after)},
                 {"sticky", into(route.sticky)},
+                {"cache",
+                 [&](const YAML::Node& n) -> std::string {
+                   read_mapping(n, where + ".cache",
+                                {{"ttl", into(route.cache.ttl)},
+                                 {"salt", into(route.cache.salt, environment_)},
+                                 {"shared", into(route.cache.shared)}},
+                                mistakes_);
+                   return {};
+                 }},
+                {"shadow",
+                 [&](const YAML::Node& n) -> std::string {
+                   read_mapping(n, where + ".shadow",
+                                {{"share", into(route.shadow.share, 0, 1)},
+                                 {"target", into(config.shadow_target, environment_)},
+                                 {"judge", into(route.shadow.judge)},
+                                 {"keep_prompts", into(route.shadow.keep_prompts)}},
+                                mistakes_);
+                   return config.shadow_target.empty() ? "needs a target" : "";
+                 }},
                 {"quality_model", [&](const YAML::Node& n) { return read_quality_model(n, config); }},
                 {"strong_share", into(route.strong_share, 0, 1)},
                 {"worth_usd", [&](const YAML::Node& n) { return into(route.worth_usd.emplace(), 0, kLimitMax)(n); }}},

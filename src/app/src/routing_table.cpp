@@ -30,22 +30,27 @@ Target local_target(std::string model, std::int32_t context, provider::Provider*
           .remote = nullptr};
 }
 
+/// SIZE_MAX, and a mistake, if there is none.
+std::size_t index_of(const std::string& name, const std::string& route, Table& table, provider::Provider* local,
+                     std::vector<router::Mistake>& mistakes) {
+  const std::size_t index = table.find_target(name);
+  if (index != SIZE_MAX) return index;
+  if (name.starts_with(kLocal)) {
+    table.targets.push_back(local_target(name.substr(kLocal.size()), 0, local));
+    return table.targets.size() - 1;
+  }
+  mistakes.push_back({route, fmt::format("\"{}\" is no target; targets are PROVIDER/MODEL of the providers above, or "
+                                         "local/MODEL",
+                                         name)});
+  return SIZE_MAX;
+}
+
 std::vector<std::size_t> indices_of(const RouteConfig& config, Table& table, provider::Provider* local,
                                     std::vector<router::Mistake>& mistakes) {
   std::vector<std::size_t> indices;
   for (const std::string& name : config.targets) {
-    std::size_t index = table.find_target(name);
-    if (index == SIZE_MAX && name.starts_with(kLocal)) {
-      table.targets.push_back(local_target(name.substr(kLocal.size()), 0, local));
-      index = table.targets.size() - 1;
-    }
-    if (index == SIZE_MAX) {
-      mistakes.push_back({config.route.name, fmt::format("\"{}\" is no target; targets are PROVIDER/MODEL of the "
-                                                         "providers above, or local/MODEL",
-                                                         name)});
-      continue;
-    }
-    indices.push_back(index);
+    const std::size_t index = index_of(name, config.route.name, table, local, mistakes);
+    if (index != SIZE_MAX) indices.push_back(index);
   }
   return indices;
 }
@@ -80,6 +85,9 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
   for (const RouteConfig& config : routing.routes) {
     router::Route route = config.route;
     route.targets = indices_of(config, *table, local, mistakes);
+    if (!config.shadow_target.empty()) {
+      route.shadow.target = index_of(config.shadow_target, route.name, *table, local, mistakes);
+    }
     // An unknown target was reported already; that the route is empty without it is no second mistake.
     const bool emptied = route.targets.empty() && !config.targets.empty();
     table->routes.push_back(std::move(route));

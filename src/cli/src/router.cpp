@@ -12,6 +12,7 @@
 #include <random>
 
 #include "command.hpp"
+#include "hearth/router/ledger.hpp"
 #include "hearth/router/quality.hpp"
 #include "hearth/router/routing_curve.hpp"
 #include "verdict_csv.hpp"
@@ -50,7 +51,16 @@ Result<> write_all(const std::string& path, std::string_view bytes) {
   return {};
 }
 
+/// A CSV, or a server's ledger.
 Result<std::vector<Verdict>> read_verdicts(const std::string& path) {
+  if (path.ends_with(".db")) {
+    HEARTH_TRY(auto kept, router::Ledger::read_verdicts(path));
+    if (!kept.empty()) return kept;
+    return fail(ErrorCode::not_found,
+                fmt::format("{} has no verdicts with prompts; give a route shadow: {{share: 0.05, target: …, "
+                            "keep_prompts: true}}",
+                            path));
+  }
   HEARTH_TRY(const std::string text, read_all(path));
   auto rows = parse_verdicts(text);
   if (!rows) return fail(rows.error().code, fmt::format("{}: {}", path, rows.error().message));
@@ -158,7 +168,8 @@ void add_router(CLI::App& app, const Globals&, Action& action) {
   command->require_subcommand(1);
   CLI::App* fit = command->add_subcommand("train", "Fit a quality model to a CSV of verdicts");
   auto train_options = std::make_shared<TrainOptions>();
-  fit->add_option("--data", train_options->data, "CSV: prompt, weak_correct, strong_correct, perhaps subject")
+  fit->add_option("--data", train_options->data,
+                  "CSV: prompt, weak_correct, strong_correct, perhaps subject; or a ledger.db with shadow verdicts")
       ->required();
   fit->add_option("--out", train_options->out, "The model's file")->required();
   fit->callback([&action, train_options] { action = [train_options] { return train(*train_options); }; });

@@ -139,6 +139,12 @@ Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
 
 }  // namespace
 
+std::string_view question_of(const Ask& ask) {
+  if (const auto* chat = std::get_if<inference::ChatRequest>(&ask)) return last_question(*chat);
+  const auto* text = std::get_if<std::string>(&std::get<inference::CompletionRequest>(ask).prompt);
+  return text == nullptr ? std::string_view{} : *text;
+}
+
 bool is_content(const inference::Event& event) {
   if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) return !text->text.empty();
   if (const auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) return !thought->text.empty();

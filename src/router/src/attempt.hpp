@@ -23,6 +23,9 @@ using StatePtr = std::shared_ptr<const State>;
 /// What generates goes through strategies; embeddings and rankings go to one target after the other.
 using Ask = std::variant<inference::ChatRequest, inference::CompletionRequest>;
 
+/// The words that features are looked for in.
+std::string_view question_of(const Ask& ask);
+
 /// One request to one target. The permit is asked for here, from what is about to be sent, and nowhere else.
 struct Attempt {
   StatePtr state;

@@ -27,6 +27,9 @@ const std::vector<std::string> kMigrations{
     " duration_us INTEGER);"
     "CREATE INDEX requests_at ON requests (at_ms);"
     "CREATE INDEX requests_open ON requests (outcome) WHERE outcome = 'open'",
+    "CREATE TABLE shadows (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, route TEXT NOT NULL, workload TEXT NOT NULL,"
+    " target TEXT NOT NULL, shadow_target TEXT NOT NULL, error TEXT, agrees INTEGER, agreement REAL, prompt TEXT,"
+    " cost_nano INTEGER NOT NULL DEFAULT 0)",
 };
 constexpr std::string_view kBegin = "INSERT INTO requests (id, at_ms, principal, route) VALUES (?1, ?2, ?3, ?4)";
 constexpr std::string_view kEnd =
@@ -34,6 +37,12 @@ constexpr std::string_view kEnd =
     " escalated = ?9, confidence = ?10, prompt_tokens = ?11, cached_tokens = ?12, completion_tokens = ?13,"
     " reasoning_tokens = ?14, cost_nano = ?15, saved_nano = ?16, duration_us = ?17 WHERE id = ?1 AND outcome = 'open'";
 constexpr std::string_view kExpire = "UPDATE requests SET outcome = 'expired' WHERE outcome = 'open'";
+constexpr std::string_view kKeep =
+    "INSERT INTO shadows (at_ms, route, workload, target, shadow_target, error, agrees, agreement, prompt, cost_nano)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+constexpr std::string_view kForgetShadows = "DELETE FROM shadows WHERE at_ms < ?1";
+constexpr const char* kVerdicts =
+    "SELECT prompt, agrees, workload FROM shadows WHERE prompt IS NOT NULL AND error IS NULL ORDER BY id LIMIT 1000000";
 constexpr std::string_view kForget = "DELETE FROM requests WHERE at_ms < ?1";
 
 std::int64_t milliseconds(WallClock::time_point time) {
@@ -59,6 +68,17 @@ std::string text(const Value& value) {
   return words == nullptr ? std::string{} : *words;
 }
 
+std::vector<Verdict> verdicts_of(const std::vector<Row>& rows) {
+  std::vector<Verdict> out;
+  for (const Row& row : rows) {
+    out.push_back({.prompt = text(row[0]),
+                   .weak_correct = integer(row[1]) != 0,
+                   .strong_correct = true,
+                   .subject = text(row[2])});
+  }
+  return out;
+}
+
 class LedgerImpl final : public Ledger {
  public:
   explicit LedgerImpl(std::unique_ptr<store::Database> database) : database_{std::move(database)} {}
@@ -67,7 +87,9 @@ class LedgerImpl final : public Ledger {
     HEARTH_TRY(const auto last, database_->read("SELECT coalesce(max(id), 0) FROM requests", {}));
     next_ = integer(last.at(0).at(0)) + 1;
     post({.sql = kExpire, .values = {}});
-    post({.sql = kForget, .values = {milliseconds(now - kKept)}});
+    for (const std::string_view forget : {kForget, kForgetShadows}) {
+      post({.sql = forget, .values = {milliseconds(now - kKept)}});
+    }
     database_->flush();
     return {};
   }
@@ -90,6 +112,18 @@ class LedgerImpl final : public Ledger {
               static_cast<std::int64_t>(o.saved_usd * kNano), std::int64_t{duration}}});
   }
 
+  void keep(const ShadowVerdict& v, WallClock::time_point now) override {
+    post({.sql = kKeep,
+          .values = {milliseconds(now), v.route, v.workload, v.target, v.shadow_target,
+                     or_null(v.error.has_value(), std::string{v.error ? traits(*v.error).name : ""}),
+                     or_null(!v.error, std::int64_t{v.agrees ? 1 : 0}), or_null(!v.error, v.agreement),
+                     or_null(!v.prompt.empty(), v.prompt), static_cast<std::int64_t>(v.cost_usd * kNano)}});
+  }
+
+  Result<std::vector<Verdict>> verdicts() const override {
+    HEARTH_TRY(const auto rows, database_->read(kVerdicts, {}));
+    return verdicts_of(rows);
+  }
   Result<std::vector<LedgerTotal>> totals(const std::string& by, WallClock::time_point since) const override;
   Result<std::vector<Spending>> spending(WallClock::time_point since) const override;
   void flush() override { database_->flush(); }
@@ -150,6 +184,11 @@ Result<std::vector<Spending>> LedgerImpl::spending(WallClock::time_point since) 
 }
 
 }  // namespace
+
+Result<std::vector<Verdict>> Ledger::read_verdicts(const std::filesystem::path& file) {
+  HEARTH_TRY(const auto rows, store::Database::read_file(file, kVerdicts, {}));
+  return verdicts_of(rows);
+}
 
 Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& file, WallClock::time_point now) {
   HEARTH_TRY(auto database, store::Database::open({.file = file, .migrations = kMigrations}));

@@ -6,8 +6,13 @@
 
 namespace hearth::router {
 
-RoutedStream::RoutedStream(StatePtr state, Answer answer, std::int32_t choices, Settlement settlement)
-    : state_{std::move(state)}, settlement_{std::move(settlement)}, answer_{std::move(answer)}, unfinished_{choices} {
+RoutedStream::RoutedStream(StatePtr state, Answer answer, std::int32_t choices, Settlement settlement,
+                           Afterwards afterwards)
+    : state_{std::move(state)},
+      afterwards_{std::move(afterwards)},
+      settlement_{std::move(settlement)},
+      answer_{std::move(answer)},
+      unfinished_{choices} {
   const Target& target = state_->table->targets[answer_.target];
   Outcome& outcome = settlement_.outcome();
   outcome.target = target.name;
@@ -37,14 +42,49 @@ Task<std::optional<inference::Event>> RoutedStream::async_next() {
   } else if (answer_.rest) {
     event = co_await answer_.rest->async_next();
   }
-  if (event) note(*event);
+  if (event) {
+    note(*event);
+    keep(*event);
+    if (unfinished_ == 0) act_afterwards();
+  }
   co_return event;
 }
 
 std::optional<provider::Placement> RoutedStream::placement() const {
   const Outcome& outcome = settlement_.outcome();
-  return provider::Placement{
-      .target = outcome.target, .zone = outcome.zone, .decision = outcome.decision, .confidence = outcome.confidence};
+  return provider::Placement{.target = outcome.target,
+                             .zone = outcome.zone,
+                             .decision = outcome.decision,
+                             .cached = answer_.cached,
+                             .confidence = outcome.confidence};
+}
+
+void RoutedStream::keep(const inference::Event& event) {
+  if (afterwards_.shadow) {
+    if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) afterwards_.shadow->answer += text->text;
+  }
+  if (afterwards_.cache == nullptr) return;
+  kept_bytes_ += bytes_of(event);
+  if (kept_bytes_ + afterwards_.cache_key.size() > AnswerCache::kBytesMax) {
+    afterwards_.cache = nullptr;
+    kept_.clear();
+    return;
+  }
+  kept_.push_back(event);
+  if (auto* done = std::get_if<inference::Finished>(&kept_.back().body)) done->usage.cost_usd.reset();
+}
+
+void RoutedStream::act_afterwards() {
+  if (afterwards_.cache != nullptr) {
+    afterwards_.cache->put({.key = std::move(afterwards_.cache_key),
+                            .target = settlement_.outcome().target,
+                            .until = Clock::now() + afterwards_.ttl,
+                            .events = std::move(kept_)});
+    afterwards_.cache = nullptr;
+  }
+  if (auto shadow = std::exchange(afterwards_.shadow, {}); shadow && !shadow->answer.empty()) {
+    afterwards_.start_shadow(*std::move(shadow));
+  }
 }
 
 void RoutedStream::note(inference::Event& event) {

@@ -35,6 +35,7 @@ struct Answer {
   std::optional<double> confidence;
   std::vector<std::string> degraded;
   bool escalated = false;
+  bool cached = false;
 };
 
 /// Carries out one plan. Lives in the frame of its coroutine; a strategy is a member that gives an Answer or the last

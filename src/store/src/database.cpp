@@ -160,8 +160,18 @@ bool DatabaseImpl::commit(const std::deque<Change>& batch) {
 }
 
 Result<std::vector<Row>> DatabaseImpl::read(const std::string& sql, const Row& values) const {
+  return read_file(options_.file, sql, values);
+}
+
+}  // namespace
+
+Result<std::vector<Row>> Database::read_file(const std::filesystem::path& file, const std::string& sql,
+                                             const Row& values) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error))
+    return fail(ErrorCode::not_found, fmt::format("{} is not there", file.string()));
   try {
-    SQLite::Database connection{options_.file.string(), SQLite::OPEN_READONLY, kBusyMs};
+    SQLite::Database connection{file.string(), SQLite::OPEN_READONLY, kBusyMs};
     SQLite::Statement statement{connection, sql};
     bind(statement, values);
     std::vector<Row> rows;
@@ -171,8 +181,6 @@ Result<std::vector<Row>> DatabaseImpl::read(const std::string& sql, const Row& v
     return fail(ErrorCode::internal, fmt::format("database: {}", e.what()));
   }
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Database>> Database::open(Options options) {
   std::error_code error;

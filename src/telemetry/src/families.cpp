@@ -41,6 +41,8 @@ Families::Families(prometheus::Registry& r)
       cost{counter(r, "hearth_router_cost_usd_total", "Cost of answers by the price table, in US$.")},
       saved{counter(r, "hearth_router_saved_usd_total",
                     "What answers would have cost more at the route's dearest target.")},
+      shadows{counter(r, "hearth_router_shadow_checks_total",
+                      "Local answers compared with a stronger target's, by whether they agree.")},
       cells{gauge(r, "hearth_engine_kv_cells", "KV cells of a loaded model.")},
       cells_used{gauge(r, "hearth_engine_kv_cells_used", "KV cells held by running sequences.")},
       cells_cached{gauge(r, "hearth_engine_kv_cells_cached", "KV cells held by prefixes kept for reuse.")},

@@ -33,6 +33,7 @@ struct Families {
   Counters& escalations;
   Counters& cost;
   Counters& saved;
+  Counters& shadows;
   Gauges& cells;
   Gauges& cells_used;
   Gauges& cells_cached;

@@ -103,6 +103,16 @@ void Metrics::http(std::string_view route, int status, double seconds) {
   time->Observe(seconds);
 }
 
+void Metrics::shadow(const Shadowed& check) {
+  const std::scoped_lock lock{impl_->mutex};
+  impl_->families.shadows
+      .Add({{"route", impl_->model_labels.admit(check.route)},
+            {"class", check.workload},
+            {"target", impl_->model_labels.admit(check.target)},
+            {"verdict", check.verdict}})
+      .Increment();
+}
+
 void Metrics::routed(const Routed& request) {
   const std::scoped_lock lock{impl_->mutex};
   // Local models that are no route count under their own names, which are bounded like those of models.

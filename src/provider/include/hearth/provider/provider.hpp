@@ -35,6 +35,7 @@ struct Placement {
   std::string target;    // "lab/llama-3.1-70b"
   std::string zone;      // "cluster"
   std::string decision;  // an id that `hearth explain` takes
+  bool cached = false;   // an earlier answer to the same request
   std::optional<double> confidence;
 };
 

@@ -10,6 +10,8 @@
 #include "hearth/base/clock.hpp"
 #include "hearth/base/result.hpp"
 #include "hearth/router/outcome.hpp"
+#include "hearth/router/quality.hpp"
+#include "hearth/router/shadow_verdict.hpp"
 
 namespace hearth::router {
 
@@ -44,6 +46,8 @@ class Ledger {
 
   /// `file`: ledger.db of the home folder. Errors as store::Database::open.
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& file, WallClock::time_point now);
+  /// Of a file that another process may be writing.
+  static Result<std::vector<Verdict>> read_verdicts(const std::filesystem::path& file);
   virtual ~Ledger() = default;
 
   /// A request was admitted; its number.
@@ -51,9 +55,14 @@ class Ledger {
   /// Only the first end of a number counts.
   virtual void end(std::int64_t number, const Outcome& outcome) = 0;
 
+  virtual void keep(const ShadowVerdict& verdict, WallClock::time_point now) = 0;
+
   /// By "principal" | "route" | "target" | "day" of the requests since then, dearest first. invalid_request for others.
   virtual Result<std::vector<LedgerTotal>> totals(const std::string& by, WallClock::time_point since) const = 0;
   virtual Result<std::vector<Spending>> spending(WallClock::time_point since) const = 0;
+  /// Verdicts of shadow checks that kept their prompts, oldest first, as rows to train on: the answer that was served
+  /// is right where the stronger target agreed.
+  virtual Result<std::vector<Verdict>> verdicts() const = 0;
   /// Waits until everything is on disk.
   virtual void flush() = 0;
 };

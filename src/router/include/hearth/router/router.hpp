@@ -10,6 +10,7 @@
 #include "hearth/async/task_group.hpp"
 #include "hearth/router/ledger.hpp"
 #include "hearth/router/outcome.hpp"
+#include "hearth/router/shadow_verdict.hpp"
 #include "hearth/router/table.hpp"
 
 namespace hearth::router {
@@ -63,6 +64,9 @@ class Router : public provider::Provider {
     provider::Local* local = nullptr;
     std::function<void(const Outcome&)> on_outcome;
     Ledger* ledger = nullptr;  // outlives the router and its streams
+    /// Runs work that no client waits for, bounded, on an io thread; false: there is no room. Unset: no shadow checks.
+    std::function<bool(Task<> work)> background;
+    std::function<void(const ShadowVerdict&)> on_shadow;
     std::size_t decisions_kept = 4096;
   };
   static std::unique_ptr<Router> create(Options options, TablePtr table);

@@ -89,6 +89,22 @@ struct Route {
   double strong_share = 0.5;                              // learned: of the prompts that go to the best target
   std::optional<double> worth_usd;                        // learned: of a right answer; decides instead of the share
 
+  /// The same request again gets the same answer, for so long; 0: no cache.
+  struct Cache {
+    std::chrono::milliseconds ttl{0};
+    std::string salt;     // another salt, another cache
+    bool shared = false;  // among principals
+  };
+  Cache cache;
+  /// A share of the answers of this device is compared with a stronger target's, in the background.
+  struct Shadow {
+    double share = 0;
+    std::size_t target = SIZE_MAX;
+    bool judge = false;         // the target judges; else the likeness of words decides, by `agreement`
+    bool keep_prompts = false;  // in the ledger, to train on
+  };
+  Shadow shadow;
+
   const QualityModel& model() const { return quality_model ? *quality_model : QualityModel::built_in(); }
 };
 

@@ -34,6 +34,9 @@ class Database {
   };
   /// Blocks on files. conflict: another process has it open; unsupported: a newer version wrote it; corrupt_data.
   static Result<std::unique_ptr<Database>> open(Options options);
+  /// What is committed in a file that perhaps another process writes. not_found without one.
+  static Result<std::vector<Row>> read_file(const std::filesystem::path& file, const std::string& sql,
+                                            const Row& values);
   /// Commits what was posted.
   virtual ~Database() = default;
 

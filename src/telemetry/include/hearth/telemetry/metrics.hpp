@@ -47,6 +47,14 @@ struct Routed {
   double saved_usd = 0;
 };
 
+/// A shadow check of one answer.
+struct Shadowed {
+  std::string route;
+  std::string workload;  // the class of the request
+  std::string target;    // that had answered
+  std::string verdict;   // "agrees", "disagrees" or "failed"
+};
+
 /// All metrics of the process. Any thread, all calls at once.
 /// Bounds: kMaxModels and kMaxRoutes label values, for the life of the process; what comes later counts as "other".
 class Metrics {
@@ -70,6 +78,7 @@ class Metrics {
 
   /// One request that the router decided. Its own models are the routes and targets of the configuration.
   void routed(const Routed& request);
+  void shadow(const Shadowed& check);
 
   /// Every text() calls `snapshot` first, on its own thread and with no lock held; models that are gone from the
   /// snapshot leave /metrics. It must be safe on several threads at once, must not throw, and what it refers to must

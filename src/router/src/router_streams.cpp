@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chats and completions: admitted, planned, carried out, watched.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "plan_error.hpp"
+#include "router_impl.hpp"
+
+namespace hearth::router {
+
+Error RouterImpl::all_failed(const Route& route, bool named, Error last, const std::vector<std::string>& notes) {
+  if (!named) return last;  // one target: its own words
+  last.message = fmt::format("no target of {} answered: {}", route.name, fmt::join(notes, "; "));
+  return last;
+}
+
+Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& context, const std::string& name,
+                                               const Facts& facts) {
+  Resolved resolved = resolve(name);
+  const std::uint64_t session = resolved.named ? session_of(context, facts.conversation) : 0;
+  HEARTH_TRY(Wishes wishes, wishes_of(context, *resolved.state->table, session));
+  wishes.named = !resolved.named;
+  const std::string route = resolved.named ? resolved.route->name : "-";
+  Settlement settlement{
+      options_.ledger, options_.on_outcome, {.route = route, .principal = context.principal}, Clock::now()};
+  Purse purse = resolved.state->budgets->purse(wishes.subject, route);
+  const auto now = WallClock::now();
+  if (const auto funded = purse.admit(0, now); !funded) {
+    settlement.ended(funded.error().code);
+    return fail(funded.error());
+  }
+  wishes.affordable_usd = purse.left(now);
+  return Admitted{std::move(resolved), std::move(wishes), std::move(purse), std::move(settlement)};
+}
+
+Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
+                                  const Facts& facts) {
+  const bool named = admitted.resolved.named;
+  Attempt attempt{.state = admitted.resolved.state,
+                  .target = 0,
+                  .context = context,
+                  .wishes = admitted.wishes,
+                  .grants = {},
+                  .purse = admitted.purse,
+                  .bill = admitted.settlement.bill(),
+                  .prompt_tokens = facts.prompt_tokens,
+                  .answer_tokens = facts.answer_tokens,
+                  // A target that was named has no rival to hand over to: it may take its time.
+                  .first_token_timeout = named ? route.first_token_timeout : route.timeout,
+                  .guarded = named};
+  if (named) attempt.context.deadline = context.deadline.earlier(Deadline::after(Clock::now(), route.timeout));
+  return attempt;
+}
+
+Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
+                                              const Facts& given, Decision& decision) {
+  const auto& [state, first, named] = admitted.resolved;
+  const Table& table = *state->table;
+  std::vector<const Route*> routes{first};
+  for (const std::string& fallback : first->fallback) {
+    if (const Route* route = table.find_route(fallback)) routes.push_back(route);
+  }
+  std::optional<Error> error;
+  Facts facts = given;
+  for (const Route* route : routes) {
+    if (route->strategy == Strategy::learned) facts.gain = route->model().predict(question_of(ask)).gain;
+    Plan plan = make_plan(table, *route, facts, admitted.wishes, {}, state->health, Clock::now(), dice());
+    if (route == first) {
+      decision.route = static_cast<std::size_t>(route - table.routes.data());
+      decision.plan = plan;
+      decision.facts.gain = facts.gain;
+    }
+    bool thrifty = false;
+    for (const Candidate& candidate : plan.candidates) {
+      if (candidate.exclusion != Exclusion::budget) continue;
+      HEARTH_CO_CHECKED(admitted.purse.admit(candidate.cost_usd, WallClock::now()));
+      thrifty = true;
+    }
+    if (plan.order.empty()) {
+      Error none = nobody(table, *route, plan, facts, admitted.wishes);
+      decision.attempts.push_back(fmt::format("{}: {}", route->name, none.message));
+      if (!error) error = std::move(none);
+      continue;
+    }
+    if (route == first) {
+      if (auto cached = from_cache(decision, *route, ask, admitted)) co_return *std::move(cached);
+    }
+    Run run{state, *route,   std::move(plan),  first_attempt(admitted, context, *route, facts),
+            ask,   retries_, decision.attempts};
+    Result<Answer> answer = co_await run.async_answer();
+    if (!answer) {
+      error = all_failed(*route, named, std::move(answer).error(), decision.attempts);
+      if (error->code == ErrorCode::invalid_request || error->code == ErrorCode::cancelled) break;
+      continue;
+    }
+    if (route != first) {
+      answer->degraded.push_back(fmt::format("fallback to route {}", route->name));
+      admitted.settlement.outcome().route = route->name;
+    }
+    if (thrifty) answer->degraded.emplace_back("the budget left no room for dearer targets");
+    co_return answer;
+  }
+  co_return fail(*std::move(error));
+}
+
+Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::RequestContext context, Ask ask,
+                                                                  Facts facts, std::string name, std::int32_t n) {
+  HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
+  const auto& resolved = admitted.resolved;
+  auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
+                                                      .state = resolved.state,
+                                                      .route = 0,
+                                                      .facts = facts,
+                                                      .wishes = admitted.wishes,
+                                                      .grants = {},
+                                                      .plan = {},
+                                                      .attempts = {}});
+  admitted.settlement.outcome().decision = decision->id;
+  Result<Answer> answer = co_await async_answer(admitted, context, ask, facts, *decision);
+  admitted.settlement.outcome().attempts = static_cast<std::int32_t>(decision->attempts.size());
+  if (!answer) {
+    decisions_.keep(std::move(decision));
+    admitted.settlement.ended(answer.error().code);
+    co_return fail(std::move(answer).error());
+  }
+  std::ranges::move(admitted.purse.warnings(WallClock::now()), std::back_inserter(answer->degraded));
+  const std::size_t preferred = admitted.wishes.preferred;
+  if (preferred != SIZE_MAX && preferred != answer->target) {
+    answer->degraded.push_back(fmt::format("model changed from {}", resolved.state->table->targets[preferred].name));
+  }
+  if (resolved.named) sessions_->put(session_of(context, facts.begins), answer->target);
+  Afterwards afterwards = afterwards_of(admitted, *answer, decision->facts, std::move(ask), n);
+  decisions_.keep(std::move(decision));
+  co_return std::make_unique<RoutedStream>(resolved.state, std::move(*answer), n, std::move(admitted.settlement),
+                                           std::move(afterwards));
+}
+
+std::optional<Answer> RouterImpl::from_cache(Decision& decision, const Route& route, const Ask& ask,
+                                             const Admitted& admitted) const {
+  if (route.cache.ttl.count() == 0) return std::nullopt;
+  const std::string who = route.cache.shared ? std::string{} : admitted.wishes.subject.principal;
+  const auto found = cache_.find(cache_key(ask, route.name, route.cache.salt, who), Clock::now());
+  if (!found) return std::nullopt;
+  const Table& table = *admitted.resolved.state->table;
+  for (const std::size_t place : decision.plan.order) {
+    const std::size_t target = decision.plan.candidates[place].target;
+    if (table.targets[target].name != found->target) continue;
+    decision.attempts.push_back(fmt::format("{}: answered this request before", found->target));
+    return Answer{.target = target,
+                  .held = found->events,
+                  .rest = nullptr,
+                  .confidence = {},
+                  .degraded = {},
+                  .escalated = false,
+                  .cached = true};
+  }
+  return std::nullopt;
+}
+
+Afterwards RouterImpl::afterwards_of(const Admitted& admitted, const Answer& answer, const Facts& facts, Ask ask,
+                                     std::int32_t n) {
+  Afterwards out;
+  const auto& [state, route, named] = admitted.resolved;
+  if (!named || answer.cached) return out;
+  if (route->cache.ttl.count() > 0 && answer.degraded.empty()) {
+    const std::string who = route->cache.shared ? std::string{} : admitted.wishes.subject.principal;
+    out.cache = &cache_;
+    out.cache_key = cache_key(ask, route->name, route->cache.salt, who);
+    out.ttl = route->cache.ttl;
+  }
+  const Route::Shadow& shadow = route->shadow;
+  const Target& served = state->table->targets[answer.target];
+  const bool drawn = shadow.share > 0 && dice() < shadow.share * static_cast<double>(UINT32_MAX);
+  if (!drawn || !options_.background || served.zone != policy::Zone::device || shadow.target == answer.target ||
+      n != 1) {
+    return out;
+  }
+  ShadowCheck check{.attempt = first_attempt(admitted, {.id = "shadow", .principal = admitted.wishes.subject.principal},
+                                             *route, facts),
+                    .ask = std::move(ask),
+                    .answer = {},
+                    .judge = shadow.judge,
+                    .agreement = route->agreement,
+                    .verdict = {}};
+  check.attempt.target = shadow.target;
+  check.attempt.bill = nullptr;
+  check.verdict = {.route = route->name,
+                   .workload = std::string{name_of(class_of(facts, admitted.wishes))},
+                   .target = served.name,
+                   .shadow_target = state->table->targets[shadow.target].name};
+  if (shadow.keep_prompts) check.verdict.prompt = question_of(check.ask);
+  out.shadow = std::move(check);
+  out.start_shadow = [this](ShadowCheck ready) { start_shadow(std::move(ready)); };
+  return out;
+}
+
+void RouterImpl::start_shadow(ShadowCheck check) {
+  const auto tell = [this](const ShadowVerdict& verdict) {
+    if (options_.ledger != nullptr) options_.ledger->keep(verdict, WallClock::now());
+    if (options_.on_shadow) options_.on_shadow(verdict);
+  };
+  Settlement settlement{options_.ledger,
+                        options_.on_outcome,
+                        {.route = "shadow", .principal = check.attempt.wishes.subject.principal},
+                        Clock::now()};
+  check.attempt.bill = settlement.bill();
+  ShadowVerdict late = check.verdict;
+  if (options_.background(async_check(std::move(check), std::move(settlement), tell))) return;
+  late.error = ErrorCode::rate_limited;  // too many at once
+  tell(late);
+}
+
+}  // namespace hearth::router
