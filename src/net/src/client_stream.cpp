@@ -60,7 +60,13 @@ Task<Result<>> ClientStream::async_open(Url url, std::chrono::milliseconds timeo
   tls_->set_verify_callback(asio::ssl::host_name_verification{host});
   tcp().expires_after(timeout);
   const auto [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, use_tuple);
-  if (ec) co_return stream_error(ec, url, "no trusted TLS connection");
+  if (ec) {
+    const long verdict = SSL_get_verify_result(tls_->native_handle());
+    const bool judged = verdict != X509_V_OK;
+    co_return stream_error(ec, url,
+                           judged ? fmt::format("no trusted TLS connection, {}", X509_verify_cert_error_string(verdict))
+                                  : std::string{"no trusted TLS connection"});
+  }
   co_return Result<>{};
 }
 

@@ -325,11 +325,12 @@ struct Certificate {
   std::filesystem::path file =
       std::filesystem::path{testing::TempDir()} / ("hearth_net_ca_" + std::to_string(::getpid()) + ".pem");
 
-  Certificate() {
+  /// `left`: seconds until it expires.
+  explicit Certificate(long left = 3600) {
     X509_set_version(x509, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x509), -60);
-    X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
+    X509_gmtime_adj(X509_getm_notBefore(x509), -7200);
+    X509_gmtime_adj(X509_getm_notAfter(x509), left);
     X509_set_pubkey(x509, key);
     X509_NAME* name = X509_get_subject_name(x509);
     const std::string common = "localhost";
@@ -355,6 +356,8 @@ struct Certificate {
 
 class TlsClient : public testing::Test {
  protected:
+  explicit TlsClient(long left = 3600) : certificate{left} {}
+
   Certificate certificate;
   std::string sni;
 
@@ -398,6 +401,25 @@ TEST_F(TlsClient, RefusesACertificateForAnotherName) {
   request.url.scheme = "https";
 
   EXPECT_EQ(client(request).error().code, ErrorCode::upstream_unavailable);
+}
+
+class ExpiredTls : public TlsClient {
+ protected:
+  ExpiredTls() : TlsClient{-3600} {}
+};
+
+TEST_F(ExpiredTls, IsRefusedAndSaysSo) {
+  ScriptedServer server{{tls_answer()}};
+  BlockingClient client{{.max_idle_per_origin = 1, .ca_file = certificate.file.string()}};
+  ClientRequest request = request_to(server.port());
+  request.url.scheme = "https";
+  request.url.host = "localhost";
+
+  const auto answer = client(request);
+
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::upstream_unavailable);
+  EXPECT_NE(answer.error().message.find("expired"), std::string::npos) << answer.error().message;
 }
 
 TEST_F(TlsClient, RefusesACertificateThatNobodyTrusts) {

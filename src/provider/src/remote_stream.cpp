@@ -25,6 +25,8 @@ class RemoteStream final : public EventStream {
     co_return std::move(events_[next_++]);
   }
 
+  std::string_view told_model() const override { return decoder_->model(); }
+
  private:
   Task<> async_more() {
     if (options_.deadline.passed(Clock::now())) {

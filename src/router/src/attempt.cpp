@@ -6,6 +6,8 @@
 #include <deque>
 #include <utility>
 
+#include "hearth/base/log.hpp"
+
 namespace hearth::router {
 namespace {
 
@@ -26,8 +28,12 @@ class Running {
 
 class WatchedStream final : public provider::EventStream {
  public:
-  WatchedStream(Running running, Charge charge, provider::EventStreamPtr stream)
-      : running_{std::move(running)}, charge_{std::move(charge)}, stream_{std::move(stream)} {}
+  WatchedStream(StatePtr state, std::size_t target, Running running, Charge charge, provider::EventStreamPtr stream)
+      : state_{std::move(state)},
+        target_{state_->table->targets[target]},
+        running_{std::move(running)},
+        charge_{std::move(charge)},
+        stream_{std::move(stream)} {}
 
   /// Up to the first content; a failure before it is the result.
   Task<Result<>> async_open(Clock::time_point sent, std::int64_t prompt_tokens) {
@@ -41,6 +47,7 @@ class WatchedStream final : public provider::EventStream {
       if (!content) continue;
       opened_ = Clock::now();
       running_.health().first_content(opened_ - sent, prompt_tokens);
+      compare_models();
       co_return Result<>{};
     }
     co_return fail(ErrorCode::upstream_error, "the stream ended before its first content");
@@ -58,9 +65,27 @@ class WatchedStream final : public provider::EventStream {
     if (event) note(*event);
     co_return event;
   }
-  std::vector<std::string> degraded() const override { return stream_->degraded(); }
+  std::vector<std::string> degraded() const override {
+    std::vector<std::string> words = stream_->degraded();
+    words.insert(words.end(), changes_.begin(), changes_.end());
+    return words;
+  }
 
  private:
+  /// No model changes silently, also not behind a name that stays.
+  void compare_models() {
+    const std::string_view told = stream_->told_model();
+    if (!told.empty() && told.find(target_.model) == std::string_view::npos &&
+        std::string_view{target_.model}.find(told) == std::string_view::npos) {
+      changes_.push_back(fmt::format("{} says that it ran {}", target_.name, told));
+    }
+    if (const auto before = running_.health().told(told)) {
+      changes_.push_back(fmt::format("{} changed from {} to {}", target_.name, *before, told));
+      log::warn("a target runs another model than before",
+                {{"target", target_.name}, {"before", *before}, {"now", std::string{told}}});
+    }
+  }
+
   void note(const inference::Event& event) {
     if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
       running_.health().succeeded(Clock::now() - opened_, done->usage.completion_tokens);
@@ -69,9 +94,12 @@ class WatchedStream final : public provider::EventStream {
     }
   }
 
+  StatePtr state_;
+  const Target& target_;
   Running running_;
   Charge charge_;
   provider::EventStreamPtr stream_;
+  std::vector<std::string> changes_;
   std::deque<inference::Event> held_;
   Clock::time_point opened_;
 };
@@ -132,7 +160,8 @@ Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
                                  std::move(std::get<inference::CompletionRequest>(ask)));
   }
   if (!stream) co_return fail(std::move(stream).error());
-  auto watched = std::make_unique<WatchedStream>(std::move(running), std::move(charge), std::move(*stream));
+  auto watched = std::make_unique<WatchedStream>(attempt.state, attempt.target, std::move(running), std::move(charge),
+                                                 std::move(*stream));
   HEARTH_CO_CHECKED(co_await watched->async_open(sent, attempt.prompt_tokens));
   co_return provider::EventStreamPtr{std::move(watched)};
 }

@@ -13,7 +13,7 @@ Charge::~Charge() {
   if (!bill_) return;
   if (unbilled_bytes_ > 0) {
     const auto tokens = static_cast<std::int64_t>(unbilled_bytes_ / kBytesPerToken + 1);
-    add(cost_of(price_, ended_ ? 0 : prompt_tokens_, 0, tokens));
+    add(cost_of(price_, told_ ? 0 : prompt_tokens_, 0, tokens));
   }
   reservation_.settle(usd_);
 }
@@ -33,8 +33,10 @@ void Charge::note(const inference::Event& event) {
   } else if (const auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
     unbilled_bytes_ += call->arguments.size() + call->name.size();
   } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
+    const bool told = done->usage.completion_tokens > 0 || unbilled_bytes_ == 0;
+    if (!told) return;  // a server that hides what it used is billed by what was seen
     unbilled_bytes_ = 0;
-    ended_ = true;
+    told_ = true;
     add(cost_of(price_, done->usage.prompt_tokens, done->usage.cached_tokens, done->usage.completion_tokens));
   }
 }

@@ -36,7 +36,7 @@ class Charge {
   Price price_;
   std::int64_t prompt_tokens_;      // estimated
   std::size_t unbilled_bytes_ = 0;  // of choices that have not ended
-  bool ended_ = false;              // at least one choice
+  bool told_ = false;               // the server said what it used
   double usd_ = 0;
 };
 

@@ -110,6 +110,14 @@ void Health::published(std::optional<std::int32_t> running, std::optional<std::i
   kv_used_.store(static_cast<float>(kv_used.value_or(0)), std::memory_order_relaxed);
 }
 
+std::optional<std::string> Health::told(std::string_view model) {
+  if (model.empty()) return std::nullopt;
+  const auto before = told_.load(std::memory_order_acquire);
+  if (before && *before == model) return std::nullopt;
+  told_.store(std::make_shared<const std::string>(model));
+  return before ? std::optional{*before} : std::nullopt;
+}
+
 std::int32_t Health::load() const {
   const std::int32_t theirs =
       published_running_.load(std::memory_order_relaxed) + published_waiting_.load(std::memory_order_relaxed);

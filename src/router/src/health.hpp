@@ -4,7 +4,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "hearth/base/clock.hpp"
 #include "hearth/base/error.hpp"
@@ -40,6 +43,9 @@ class Health {
   void published(std::optional<std::int32_t> running, std::optional<std::int32_t> waiting,
                  std::optional<double> kv_used);
 
+  /// The target says that it ran this model. What it said before, if that was another.
+  std::optional<std::string> told(std::string_view model);
+
   /// Requests that we run there, or that the server says it runs and queues, whichever is more.
   std::int32_t load() const;
   /// Expected time to the whole answer: waiting, reading the prompt, writing.
@@ -62,6 +68,7 @@ class Health {
   std::atomic<float> per_token_{0};
   std::atomic<float> slow_first_{0};
   std::atomic<std::uint32_t> observations_{0};
+  std::atomic<std::shared_ptr<const std::string>> told_;  // null: nothing yet
 };
 
 }  // namespace hearth::router

@@ -20,6 +20,8 @@ struct Script {
   bool hangs = false;              // never gives content, until it is cancelled
   double logprob = -0.05;          // of each delta, if asked for
   bool tells_probabilities = true;
+  std::string model{};  // what it says it ran
+  bool hides_usage = false;
 };
 
 /// A provider that plays scripts in order, the last one again and again. One io_context.
@@ -56,6 +58,7 @@ class FakeTarget final : public provider::Provider {
     ~Stream() override {
       if (!ended_) ++target_.cancelled;
     }
+    std::string_view told_model() const override { return script_.model; }
     Task<std::optional<inference::Event>> async_next() override {
       if (script_.hangs) {
         asio::steady_timer never{co_await asio::this_coro::executor, asio::steady_timer::time_point::max()};
@@ -84,10 +87,11 @@ class FakeTarget final : public provider::Provider {
       if (script_.breaks) return inference::Event{.choice = 0, .body = inference::Failed{*script_.breaks}};
       inference::Finished done{
           .reason = inference::FinishReason::stop, .stop_sequence = {}, .usage = {}, .timings = {}};
-      done.usage = {.prompt_tokens = 5,
-                    .cached_tokens = 0,
-                    .completion_tokens = static_cast<std::int64_t>(at_),
-                    .reasoning_tokens = 0};
+      if (!script_.hides_usage)
+        done.usage = {.prompt_tokens = 5,
+                      .cached_tokens = 0,
+                      .completion_tokens = static_cast<std::int64_t>(at_),
+                      .reasoning_tokens = 0};
       return inference::Event{.choice = 0, .body = std::move(done)};
     }
     FakeTarget& target_;

@@ -128,6 +128,13 @@ TEST_F(MoneyTest, AnAnswerThatIsCutOffIsBilledForWhatWasSeen) {
   EXPECT_EQ(total().failed, 1);
 }
 
+TEST_F(MoneyTest, AServerThatHidesItsUsageIsBilledByWhatWasSeen) {
+  add("b/dear", {{.text = {"eight by"}, .hides_usage = true}}, 1000);
+  route(Strategy::direct);
+  EXPECT_TRUE(ask(short_request()).finished);
+  EXPECT_GT(outcomes.at(0).cost_usd, 0.003);
+}
+
 TEST_F(MoneyTest, AClientThatLeavesIsCancelledOnce) {
   add("a/silent", {{.hangs = true}});
   route(Strategy::direct);

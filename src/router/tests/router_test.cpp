@@ -28,6 +28,18 @@ TEST_F(RouterTest, DirectTakesTheFirstAndSaysWhereItCameFrom) {
   EXPECT_EQ(second.calls, 0U);
 }
 
+TEST_F(RouterTest, AnotherModelBehindTheNameIsSaid) {
+  add("far/gpt", {{.text = {"a"}, .model = "gpt-2026-01"},
+                  {.text = {"b"}, .model = "gpt-2026-01"},
+                  {.text = {"c"}, .model = "gpt-2026-02"},
+                  {.text = {"d"}, .model = "mini"}});
+  route(Strategy::direct);
+  EXPECT_THAT(ask().degraded, IsEmpty()) << "a dated name is the same model";
+  EXPECT_THAT(ask().degraded, IsEmpty());
+  EXPECT_THAT(ask().degraded, ElementsAre("far/gpt changed from gpt-2026-01 to gpt-2026-02"));
+  EXPECT_THAT(ask().degraded, ElementsAre("far/gpt says that it ran mini", "far/gpt changed from gpt-2026-02 to mini"));
+}
+
 TEST_F(RouterTest, AFailureBeforeTheFirstContentIsReplacedUnseen) {
   add("a/one", {{.text = {}, .breaks = Error{ErrorCode::upstream_error, "opened a stream and failed", {}, {}}}});
   add("a/two", {says("two")});

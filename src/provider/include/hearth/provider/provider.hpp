@@ -47,6 +47,8 @@ class EventStream {
   virtual Task<std::optional<inference::Event>> async_next() = 0;
   /// What was asked for and could not be done in full, for `x-hearth-degraded`. Known before the first event.
   virtual std::vector<std::string> degraded() const { return {}; }
+  /// The model that a server elsewhere says it ran; empty until it says so, and for our own.
+  virtual std::string_view told_model() const { return {}; }
   /// Known before the first event; nullopt: the embedded engine was asked without a router.
   virtual std::optional<Placement> placement() const { return std::nullopt; }
 };
