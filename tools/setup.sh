@@ -23,6 +23,7 @@ packages=(
   libedit-dev            # the terminal chat's line editor
   prometheus-cpp-dev     # /metrics
   libsqlitecpp-dev       # the ledger
+  libmimalloc-dev        # malloc
 )
 if [ "$stage" != build ]; then
   packages+=(

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <atomic>
+#include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "hearth/base/log.hpp"
@@ -36,6 +38,10 @@ constexpr std::string_view kEnd =
     "UPDATE requests SET outcome = ?2, error = ?3, decision = ?4, route = ?5, target = ?6, zone = ?7, attempts = ?8,"
     " escalated = ?9, confidence = ?10, prompt_tokens = ?11, cached_tokens = ?12, completion_tokens = ?13,"
     " reasoning_tokens = ?14, cost_nano = ?15, saved_nano = ?16, duration_us = ?17 WHERE id = ?1 AND outcome = 'open'";
+constexpr std::string_view kWhole =
+    "INSERT INTO requests (id, outcome, error, decision, route, target, zone, attempts, escalated, confidence,"
+    " prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, cost_nano, saved_nano, duration_us, at_ms,"
+    " principal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 constexpr std::string_view kExpire = "UPDATE requests SET outcome = 'expired' WHERE outcome = 'open'";
 constexpr std::string_view kKeep =
     "INSERT INTO shadows (at_ms, route, workload, target, shadow_target, error, agrees, agreement, prompt, cost_nano)"
@@ -81,9 +87,9 @@ std::vector<Verdict> verdicts_of(const std::vector<Row>& rows) {
 
 class LedgerImpl final : public Ledger {
  public:
-  explicit LedgerImpl(std::unique_ptr<store::Database> database) : database_{std::move(database)} {}
-
-  Result<> prepare(WallClock::time_point now) {
+  Result<> open(const std::filesystem::path& file, WallClock::time_point now) {
+    const auto collect = [this](std::deque<store::Change>& out) { hand_over(out); };
+    HEARTH_TRY(database_, store::Database::open({.file = file, .migrations = kMigrations, .collect = collect}));
     HEARTH_TRY(const auto last, database_->read("SELECT coalesce(max(id), 0) FROM requests", {}));
     next_ = integer(last.at(0).at(0)) + 1;
     post({.sql = kExpire, .values = {}});
@@ -96,20 +102,39 @@ class LedgerImpl final : public Ledger {
 
   std::int64_t begin(const std::string& principal, const std::string& route, WallClock::time_point now) override {
     const std::int64_t number = next_.fetch_add(1, std::memory_order_relaxed);
-    post({.sql = kBegin, .values = {number, milliseconds(now), principal, route}});
+    {
+      const std::lock_guard lock{mutex_};
+      if (!has_room()) return number;
+      begun_.emplace(number, Begun{milliseconds(now), principal, route});
+    }
+    database_->nudge();
     return number;
   }
 
   void end(std::int64_t number, const Outcome& o) override {
     const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(o.duration).count();
-    post({.sql = kEnd,
-          .values = {
-              number, outcome_name(o), or_null(o.error.has_value(), std::string{o.error ? traits(*o.error).name : ""}),
-              o.decision, o.route, or_null(!o.target.empty(), o.target), or_null(!o.zone.empty(), o.zone),
-              std::int64_t{o.attempts}, std::int64_t{o.escalated ? 1 : 0},
-              or_null(o.confidence.has_value(), o.confidence.value_or(0)), o.usage.prompt_tokens, o.usage.cached_tokens,
-              o.usage.completion_tokens, o.usage.reasoning_tokens, static_cast<std::int64_t>(o.cost_usd * kNano),
-              static_cast<std::int64_t>(o.saved_usd * kNano), std::int64_t{duration}}});
+    store::Change change{
+        .sql = kEnd,
+        .values = {number, outcome_name(o),
+                   or_null(o.error.has_value(), std::string{o.error ? traits(*o.error).name : ""}), o.decision, o.route,
+                   or_null(!o.target.empty(), o.target), or_null(!o.zone.empty(), o.zone), std::int64_t{o.attempts},
+                   std::int64_t{o.escalated ? 1 : 0}, or_null(o.confidence.has_value(), o.confidence.value_or(0)),
+                   o.usage.prompt_tokens, o.usage.cached_tokens, o.usage.completion_tokens, o.usage.reasoning_tokens,
+                   static_cast<std::int64_t>(o.cost_usd * kNano), static_cast<std::int64_t>(o.saved_usd * kNano),
+                   std::int64_t{duration}}};
+    {
+      const std::lock_guard lock{mutex_};
+      if (const auto begun = begun_.find(number);
+          begun != begun_.end()) {  // most end before their beginning is written
+        change.sql = kWhole;
+        change.values.emplace_back(begun->second.at_ms);
+        change.values.emplace_back(std::move(begun->second.principal));
+        begun_.erase(begun);
+      }
+      if (!has_room()) return;
+      ended_.push_back(std::move(change));
+    }
+    database_->nudge();
   }
 
   void keep(const ShadowVerdict& v, WallClock::time_point now) override {
@@ -129,12 +154,38 @@ class LedgerImpl final : public Ledger {
   void flush() override { database_->flush(); }
 
  private:
+  struct Begun {
+    std::int64_t at_ms;
+    std::string principal;
+    std::string route;
+  };
+
+  /// On `db`, before each commit.
+  void hand_over(std::deque<store::Change>& out) {
+    const std::lock_guard lock{mutex_};
+    for (auto& [number, begun] : begun_) {
+      out.push_back(
+          {.sql = kBegin, .values = {number, begun.at_ms, std::move(begun.principal), std::move(begun.route)}});
+    }
+    begun_.clear();
+    for (store::Change& change : ended_) out.push_back(std::move(change));
+    ended_.clear();
+  }
+  bool has_room() const {
+    if (begun_.size() + ended_.size() < kWaitingMax) return true;
+    log::error("the ledger's queue is full; a row is lost");
+    return false;
+  }
   void post(store::Change change) {
     if (!database_->post(std::move(change))) log::error("the ledger's queue is full; a row is lost");
   }
 
-  std::unique_ptr<store::Database> database_;
+  static constexpr std::size_t kWaitingMax = 1U << 16;
+  std::mutex mutex_;
+  std::unordered_map<std::int64_t, Begun> begun_;  // and not written yet
+  std::vector<store::Change> ended_;
   std::atomic<std::int64_t> next_{1};
+  std::unique_ptr<store::Database> database_;  // last: its thread uses the others until it is gone
 };
 
 Result<std::vector<LedgerTotal>> LedgerImpl::totals(const std::string& by, WallClock::time_point since) const {
@@ -191,9 +242,8 @@ Result<std::vector<Verdict>> Ledger::read_verdicts(const std::filesystem::path& 
 }
 
 Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& file, WallClock::time_point now) {
-  HEARTH_TRY(auto database, store::Database::open({.file = file, .migrations = kMigrations}));
-  auto ledger = std::make_unique<LedgerImpl>(std::move(database));
-  HEARTH_CHECKED(ledger->prepare(now));
+  auto ledger = std::make_unique<LedgerImpl>();
+  HEARTH_CHECKED(ledger->open(file, now));
   return ledger;
 }
 

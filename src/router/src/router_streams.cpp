@@ -119,7 +119,11 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
                                                       .plan = {},
                                                       .attempts = {}});
   admitted.settlement.outcome().decision = decision->id;
-  Result<Answer> answer = co_await async_answer(admitted, context, ask, facts, *decision);
+  // Kept only where something is done with it afterwards.
+  const bool kept = resolved.named && (resolved.route->cache.ttl.count() > 0 || resolved.route->shadow.share > 0);
+  std::optional<Ask> later;
+  if (kept) later = ask;
+  Result<Answer> answer = co_await async_answer(admitted, context, std::move(ask), facts, *decision);
   admitted.settlement.outcome().attempts = static_cast<std::int32_t>(decision->attempts.size());
   if (!answer) {
     decisions_.keep(std::move(decision));
@@ -132,7 +136,8 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
     answer->degraded.push_back(fmt::format("model changed from {}", resolved.state->table->targets[preferred].name));
   }
   if (resolved.named) sessions_->put(session_of(context, facts.begins), answer->target);
-  Afterwards afterwards = afterwards_of(admitted, *answer, decision->facts, std::move(ask), n);
+  Afterwards afterwards;
+  if (later) afterwards = afterwards_of(admitted, *answer, decision->facts, *std::move(later), n);
   decisions_.keep(std::move(decision));
   co_return std::make_unique<RoutedStream>(resolved.state, std::move(*answer), n, std::move(admitted.settlement),
                                            std::move(afterwards));

@@ -47,8 +47,56 @@ std::uint32_t next(std::string_view& text) {
   return c;
 }
 
-std::string_view language(std::string_view text) {
+constexpr std::size_t kLongestStopword = 5;
+
+/// All stopwords by a number that few other words share: their bytes, packed.
+constexpr std::uint64_t packed(std::string_view word) {
+  std::uint64_t number = 0;
+  for (const char c : word) number = (number << 8) | static_cast<unsigned char>(c);
+  return number;
+}
+struct Known {
+  std::uint64_t word;
+  std::size_t language;
+};
+constexpr auto kKnown = [] {
+  std::array<Known, kStopwords.size() * 8> known{};
+  for (std::size_t i = 0; i < kStopwords.size(); ++i) {
+    for (std::size_t j = 0; j < 8; ++j) known[i * 8 + j] = {packed(kStopwords[i].words[j]), i};
+  }
+  std::ranges::sort(known, {}, &Known::word);
+  return known;
+}();
+
+constexpr bool ends_word(char c) { return static_cast<unsigned char>(c) <= '/' || (c >= ':' && c <= '?'); }
+
+/// The language of Latin text: whose stopwords are there most.
+std::string_view language_by_words(std::string_view text) {
   std::array<int, kStopwords.size()> seen{};
+  std::uint64_t word = 0;
+  std::size_t size = 0;
+  const auto end_of_word = [&] {
+    if (size > 0 && size <= kLongestStopword) {
+      const auto [first, last] = std::ranges::equal_range(kKnown, word, {}, &Known::word);
+      for (auto known = first; known != last; ++known) ++seen[known->language];
+    }
+    word = 0;
+    size = 0;
+  };
+  for (const char c : text) {
+    if (ends_word(c)) {
+      end_of_word();
+    } else if (++size <= kLongestStopword) {
+      word = (word << 8) | static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+  }
+  end_of_word();
+  const auto most = std::ranges::max_element(seen);
+  return *most == 0 ? std::string_view{} : kStopwords[static_cast<std::size_t>(most - seen.begin())].language;
+}
+
+/// Empty: the letters are Latin, or too few are not.
+std::string_view language_by_script(std::string_view text) {
   std::string_view scripted;
   int foreign = 0;
   int letters = 0;
@@ -60,45 +108,75 @@ std::string_view language(std::string_view text) {
     ++foreign;
     if (scripted != "ja") scripted = by_script;  // Japanese has Chinese characters too
   }
-  if (foreign * 3 > letters) return scripted;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find_first_of(" \t\n.,;:!?()\"'", at), text.size());
-    std::array<char, 8> lower{};
-    const std::size_t size = end - at;
-    if (size > 0 && size <= lower.size()) {
-      std::ranges::transform(text.substr(at, size), lower.begin(),
-                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-      const std::string_view word{lower.data(), size};
-      for (std::size_t i = 0; i < kStopwords.size(); ++i) {
-        if (std::ranges::find(kStopwords[i].words, word) != kStopwords[i].words.end()) ++seen[i];
-      }
-    }
-    at = end + 1;
-  }
-  const auto most = std::ranges::max_element(seen);
-  return *most == 0 ? std::string_view{} : kStopwords[static_cast<std::size_t>(most - seen.begin())].language;
+  return foreign * 3 > letters ? scripted : std::string_view{};
 }
 
-bool has_any(std::string_view text, std::initializer_list<std::string_view> words) {
-  return std::ranges::any_of(words, [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
+std::string_view language(std::string_view text) {
+  const bool ascii = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const std::string_view by_script = ascii ? std::string_view{} : language_by_script(text);
+  return by_script.empty() ? language_by_words(text) : by_script;
+}
+
+bool begins_with_any(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view word) { return text.starts_with(word); });
+}
+
+/// Marks that are counted, and the beginnings of lines that say it at once.
+struct Signs {
+  int code = 0;
+  int maths = 0;
+  bool code_line = false;
+  bool maths_word = false;
+};
+Signs signs_of(std::string_view text) {
+  Signs signs;
+  bool line_begins = true;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (line_begins && c != ' ') {
+      line_begins = false;
+      signs.code_line |=
+          begins_with_any(text.substr(i), {"#include", "def ", "import ", "SELECT ", "public class", "class ", "```"});
+    }
+    switch (c) {
+      case '\n': line_begins = true; break;
+      case '{':
+      case '}':
+      case ';': ++signs.code; break;
+      case '`': signs.code_line |= text.substr(i).starts_with("```"); break;
+      case '(': signs.code_line |= text.substr(i).starts_with("();"); break;
+      case ':': signs.code_line |= text.substr(i).starts_with("::"); break;
+      case '\\': signs.maths_word |= begins_with_any(text.substr(i), {"\\frac", "\\int", "\\sum", "\\sqrt"}); break;
+      case '+':
+      case '*':
+      case '/':
+      case '=':
+      case '^':
+      case '<':
+      case '>':
+      case '%':
+      case '$': ++signs.maths; break;
+      case ' ':
+        if (i + 1 < text.size() &&
+            (text[i + 1] == 'e' || text[i + 1] == 'i' || text[i + 1] == 't' || text[i + 1] == 'd')) {
+          signs.maths_word |= begins_with_any(text.substr(i + 1), {"equation", "integral", "theorem", "derivative"});
+        }
+        break;
+      default: break;
+    }
+  }
+  return signs;
 }
 
 }  // namespace
 
 TextTraits traits_of(std::string_view text) {
   text = text.substr(0, kLookedAt);
-  const auto count = [&](std::string_view marks) {
-    return std::ranges::count_if(text, [&](char c) { return marks.find(c) != std::string_view::npos; });
-  };
-  TextTraits traits{.language = language(text)};
-  const auto size = static_cast<std::ptrdiff_t>(text.size());
-  traits.code =
-      has_any(text, {"```", "#include", "def ", "();", "=> {", "SELECT ", "import ", "std::", "public class", "</"}) ||
-      count("{};") * 25 > size + 50;
-  traits.mathematics =
-      has_any(text, {"\\frac", "\\int", "\\sum", "equation", "integral", "theorem", "derivative", "∫", "∑", "√"}) ||
-      count("+*/=^<>%$") * 20 > size + 20;
-  return traits;
+  const Signs signs = signs_of(text);
+  const auto size = static_cast<int>(text.size());
+  return {.language = language(text),
+          .code = signs.code_line || signs.code * 25 > size + 50,
+          .mathematics = signs.maths_word || signs.maths * 20 > size + 20};
 }
 
 std::string_view name_of(WorkloadClass workload) {

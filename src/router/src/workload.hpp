@@ -14,7 +14,7 @@ struct TextTraits {
 };
 /// Of the first kLookedAt bytes.
 TextTraits traits_of(std::string_view text);
-inline constexpr std::size_t kLookedAt = 1024;
+inline constexpr std::size_t kLookedAt = 512;
 
 /// What matters most for a request: the first that holds.
 enum class WorkloadClass : std::uint8_t {

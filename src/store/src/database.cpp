@@ -57,6 +57,7 @@ class DatabaseImpl final : public Database {
 
   Result<> prepare();
   bool post(Change change) override;
+  void nudge() override;
   bool flush() override;
   Result<std::vector<Row>> read(const std::string& sql, const Row& values) const override;
 
@@ -72,8 +73,9 @@ class DatabaseImpl final : public Database {
   std::condition_variable wake_;       // there is something to do
   std::condition_variable committed_;  // a batch has ended
   std::deque<Change> queue_;
-  std::uint64_t posted_ = 0;
-  std::uint64_t done_ = 0;
+  std::uint64_t rounds_ = 0;  // that have ended, committed or not
+  bool nudged_ = false;
+  bool hurried_ = false;  // somebody waits in flush()
   bool failing_ = false;
   bool stopping_ = false;
   std::thread thread_;
@@ -109,41 +111,59 @@ bool DatabaseImpl::post(Change change) {
     const std::lock_guard guard{mutex_};
     if (queue_.size() >= options_.queue_max) return false;
     queue_.push_back(std::move(change));
-    ++posted_;
     if (queue_.size() > 1) return true;  // the thread was woken by the first
   }
   wake_.notify_one();
   return true;
 }
 
+void DatabaseImpl::nudge() {
+  {
+    const std::lock_guard guard{mutex_};
+    if (std::exchange(nudged_, true)) return;
+  }
+  wake_.notify_one();
+}
+
 bool DatabaseImpl::flush() {
   std::unique_lock guard{mutex_};
-  const std::uint64_t wanted = posted_;
-  committed_.wait(guard, [&] { return done_ >= wanted || failing_; });
-  return done_ >= wanted;
+  // The round under way may have taken its changes already; the one after it takes everything.
+  const std::uint64_t wanted = rounds_ + 2;
+  while (rounds_ < wanted) {
+    hurried_ = nudged_ = true;
+    wake_.notify_one();
+    committed_.wait(guard);
+  }
+  return !failing_;
 }
 
 void DatabaseImpl::run() {
   ::pthread_setname_np(::pthread_self(), "db");
   std::deque<Change> batch;
   while (true) {
+    bool last = false;
     {
       std::unique_lock guard{mutex_};
       if (batch.empty()) {
-        wake_.wait(guard, [&] { return stopping_ || !queue_.empty(); });
+        wake_.wait(guard, [&] { return stopping_ || nudged_ || !queue_.empty(); });
+        wake_.wait_for(guard, options_.gather, [&] { return stopping_ || hurried_; });
         batch = std::exchange(queue_, {});
+        nudged_ = hurried_ = false;
       } else {  // the last commit failed
         wake_.wait_for(guard, kRetryEvery, [&] { return stopping_; });
       }
-      if (batch.empty()) return;
+      last = stopping_;
     }
-    const bool done = commit(batch);
+    if (options_.collect && batch.size() < options_.queue_max) options_.collect(batch);
+    const bool done = batch.empty() || commit(batch);
+    if (done && last) return;
     const std::lock_guard guard{mutex_};
-    if (done) done_ += batch.size();
+    ++rounds_;
     if (!done && stopping_) log::error("database: changes lost at the end", {{"changes", batch.size()}});
     if (done || stopping_) batch.clear();
     failing_ = !done;
     committed_.notify_all();
+    if (!done && stopping_) return;
   }
 }
 

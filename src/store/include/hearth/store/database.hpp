@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +34,10 @@ class Database {
     /// Steps of the schema, in order; each runs once in the life of a file. Never change one that was released.
     std::vector<std::string> migrations;
     std::size_t queue_max = 1U << 16;  // changes that wait
+    /// How long the thread lets changes gather before it commits them together.
+    std::chrono::milliseconds gather{10};
+    /// Asked on `db` for more changes before each commit, for those who can make fewer of many; see nudge().
+    std::function<void(std::deque<Change>&)> collect;
   };
   /// Blocks on files. conflict: another process has it open; unsupported: a newer version wrote it; corrupt_data.
   static Result<std::unique_ptr<Database>> open(Options options);
@@ -43,7 +50,9 @@ class Database {
   /// Runs on `db`, in the order of posting. False when the queue is full: the change is lost and the caller must say
   /// so.
   virtual bool post(Change change) = 0;
-  /// Waits until everything that was posted before is committed. False when that failed.
+  /// There is something for Options::collect.
+  virtual void nudge() = 0;
+  /// Waits until everything that was posted or could be collected before is committed. False when that failed.
   virtual bool flush() = 0;
   /// What is committed, by a connection of its own. Blocks on files: not for io threads. internal: SQLite's own words.
   virtual Result<std::vector<Row>> read(const std::string& sql, const Row& values) const = 0;
