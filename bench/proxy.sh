@@ -22,6 +22,7 @@ upstream=$(port) proxy=$(port) gateway=$(port) portkey=$(port)
 
 # What the upstream always answers, as nginx writes it in a string.
 answer='data: {\"id\":\"c\",\"model\":\"up\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello there, how are you?\"},\"finish_reason\":null}]}\n\ndata: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":7}}\n\ndata: [DONE]\n\n'
+whole='{\"id\":\"c\",\"object\":\"chat.completion\",\"model\":\"up\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hello there, how are you?\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":7,\"total_tokens\":257}}'
 common="daemon off; worker_processes 1; pid $work/%s.pid; error_log stderr crit; events { worker_connections 4096; }"
 cat >"$work/upstream.conf" <<CONF
 $(printf "$common" upstream)
@@ -29,6 +30,7 @@ http { access_log off; keepalive_requests 100000000; default_type text/event-str
   client_body_temp_path $work/ub; proxy_temp_path $work/up; fastcgi_temp_path $work/uf; uwsgi_temp_path $work/uu; scgi_temp_path $work/us;
   server { listen 127.0.0.1:$upstream;
     location /v1/models { return 200 '{"data":[]}'; }
+    location /whole/ { default_type application/json; return 200 "$whole"; }
     location / { return 200 "$answer"; } } }
 CONF
 cat >"$work/proxy.conf" <<CONF
@@ -53,10 +55,28 @@ LUA
 taskset -c 1 nginx -c "$work/upstream.conf" -p "$work" 2>/dev/null & pids+=($!)
 taskset -c 0 nginx -c "$work/proxy.conf" -p "$work" 2>/dev/null & pids+=($!)
 taskset -c 0 "$hearth" serve --config "$work/hearth.yaml" --home "$work/home" --listen "127.0.0.1:$gateway" >/dev/null 2>"$work/hearth.log" & hearth_pid=$!; pids+=($hearth_pid)
+# Portkey asks for whole answers, which is less work for it than the streams that Hearth puts together.
+cat >"$work/portkey.lua" <<LUA
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["x-portkey-provider"] = "openai"
+wrk.headers["x-portkey-custom-host"] = "http://127.0.0.1:$upstream/whole/v1"
+wrk.headers["Authorization"] = "Bearer none"
+wrk.body = '{"model":"auto","max_tokens":16,"messages":[{"role":"user","content":"' .. string.rep("word ", 200) .. '"}]}'
+LUA
+portkey_home=${HEARTH_CACHE:-$HOME/.cache/hearth}/portkey
+if [ ! -d "$portkey_home/node_modules/@portkey-ai/gateway" ]; then
+  mkdir -p "$portkey_home"
+  (cd "$portkey_home" && npm install --no-audit --no-fund --silent @portkey-ai/gateway@1.15.2 >/dev/null 2>&1) || true
+fi
+portkey_start=$portkey_home/node_modules/@portkey-ai/gateway/build/start-server.js
+if [ -f "$portkey_start" ]; then
+  taskset -c 0 node "$portkey_start" --port="$portkey" --headless >/dev/null 2>&1 & pids+=($!)
+fi
 sleep 1.5
-load() { taskset -c 1 wrk -t1 -c"$2" -d"${seconds}s" --latency -s "$work/post.lua" "http://127.0.0.1:$1/v1/chat/completions"; }
+load() { taskset -c 1 wrk -t1 -c"$2" -d"${seconds}s" --latency -s "$work/${4:-post}.lua" "http://127.0.0.1:$1/v1/chat/completions"; }
 row() {  # name, port, connections
-  load "$2" "$3" >"$work/out"
+  load "$2" "$3" "" "${4:-post}" >"$work/out"
   local errors; errors=$(grep -c 'Non-2xx' "$work/out" || true)
   printf '%-34s %10s req/s   p50 %8s   p99 %8s%s\n' "$1" "$(awk '/Requests\/sec/ {print $2}' "$work/out")" \
     "$(awk '$1 == "50%" {print $2}' "$work/out")" "$(awk '$1 == "99%" {print $2}' "$work/out")" "$([ "$errors" = 0 ] || echo "   ERRORS")"
@@ -74,4 +94,12 @@ awk -v t=$((after - before)) -v n="$requests" 'BEGIN {printf "hearth: %.1f us of
 row "direct, 1 client" "$upstream" 1
 row "nginx, 1 client" "$proxy" 1
 row "hearth, 1 client" "$gateway" 1
+if [ -f "$portkey_start" ]; then
+  row "portkey, 32 clients" "$portkey" 32 portkey
+  row "portkey, 1 client" "$portkey" 1 portkey
+else
+  echo "portkey left out: npm could not fetch it"
+fi
 echo "resident memory of hearth, after: $(rss $hearth_pid)"
+# 500 streams of 50 tokens a second: gaps and first tokens, direct and through Hearth.
+taskset -c 1 node bench/streams.mjs "$hearth" 500 "$seconds"

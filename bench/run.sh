@@ -19,4 +19,6 @@ node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-
 if [ $# -eq 0 ]; then
   build/bench/bin/decide
   bench/proxy.sh build/bench/bin/hearth
+  clinc=../shared/data/clinc150_dev.json
+  if [ -f "$clinc" ]; then node bench/clinc.mjs build/bench/bin/hearth "$clinc"; else echo "cascade on CLINC150 left out: no $clinc"; fi
 fi

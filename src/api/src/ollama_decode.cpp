@@ -108,7 +108,7 @@ void read_generate(JsonReader& r, GenerateCall& out) {
     add_message(chat, "user", std::move(prompt));
     if (out.history.empty()) read_images(r, chat.messages.back());
   }
-  if ((raw || suffix || !out.history.empty()) && r.has("images")) {
+  if ((out.completion || !out.history.empty()) && r.has("images")) {
     r.fail("images", "does not go with raw, suffix or context", ErrorCode::unsupported);
   }
 }
