@@ -33,7 +33,7 @@ OWNERS = [
     (r"CLI/", {"cli"}),
     (r"(editline/readline|histedit)\.h", {"cli"}),
     (r"yaml-cpp/", {"app"}),
-    (r"simdjson\.h", {"api"}),
+    (r"simdjson\.h", {"api", "provider"}),
     (r"nlohmann/", {"api", "cli", "engine", "models", "provider"}),
     (r"(llama|ggml|gguf)[a-z-]*\.h", {"engine"}),
     (r"(common|chat|sampling|log|json|json-schema-to-grammar|chat-[a-z-]+|peg-parser|regex-partial)\.h", {"engine"}),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hearth/net/sse.hpp"
+#include "json_view.hpp"
 
 namespace hearth::provider {
 namespace {
@@ -22,54 +23,49 @@ inference::FinishReason reason_of(const std::string& name) {
   return inference::FinishReason::stop;  // "stop", "content_filter", and what only one server knows
 }
 
-inference::Usage usage_of(const Json& usage) {
+inference::Usage usage_of(const JsonView& usage) {
   return {.prompt_tokens = count_at(usage, "prompt_tokens"),
           .cached_tokens = count_at(at(usage, "prompt_tokens_details"), "cached_tokens"),
           .completion_tokens = count_at(usage, "completion_tokens"),
           .reasoning_tokens = count_at(at(usage, "completion_tokens_details"), "reasoning_tokens")};
 }
 
-std::string bytes_of(const Json& token) {
-  const Json& bytes = at(token, "bytes");
+std::string bytes_of(const JsonView& token) {
+  const JsonView bytes = at(token, "bytes");
   if (!bytes.is_array()) return text_at(token, "token");
   std::string out;
-  for (const Json& byte : bytes) {
-    if (byte.is_number_integer()) out += static_cast<char>(byte.get<std::int64_t>() & 0xFF);
-  }
+  bytes.each([&](const JsonView& byte) {
+    if (const auto value = byte.integer()) out += static_cast<char>(*value & 0xFF);
+  });
   return out;
 }
 
-std::vector<inference::TokenLogprob> chat_logprobs(const Json& logprobs) {
+std::vector<inference::TokenLogprob> chat_logprobs(const JsonView& logprobs) {
   std::vector<inference::TokenLogprob> out;
-  const Json& content = at(logprobs, "content");
-  if (!content.is_array()) return out;
-  for (const Json& token : content) {
+  at(logprobs, "content").each([&](const JsonView& token) {
     inference::TokenLogprob entry{.id = -1,
                                   .bytes = bytes_of(token),
                                   .logprob = static_cast<float>(number_at(token, "logprob").value_or(0)),
                                   .top = {}};
-    const Json& top = at(token, "top_logprobs");
-    if (top.is_array()) {
-      for (const Json& other : top) {
-        entry.top.push_back({.id = -1,
-                             .bytes = bytes_of(other),
-                             .logprob = static_cast<float>(number_at(other, "logprob").value_or(0))});
-      }
-    }
+    at(token, "top_logprobs").each([&](const JsonView& other) {
+      entry.top.push_back(
+          {.id = -1, .bytes = bytes_of(other), .logprob = static_cast<float>(number_at(other, "logprob").value_or(0))});
+    });
     out.push_back(std::move(entry));
-  }
+  });
   return out;
 }
 
-std::vector<inference::TokenLogprob> text_logprobs(const Json& logprobs) {
+std::vector<inference::TokenLogprob> text_logprobs(const JsonView& logprobs) {
   if (at(logprobs, "content").is_array()) return chat_logprobs(logprobs);  // llama-server's way, here too
+  std::vector<std::string> tokens;
+  std::vector<std::optional<double>> values;
+  at(logprobs, "tokens").each([&](const JsonView& token) { tokens.push_back(token.string().value_or("")); });
+  at(logprobs, "token_logprobs").each([&](const JsonView& value) { values.push_back(value.number()); });
   std::vector<inference::TokenLogprob> out;
-  const Json& tokens = at(logprobs, "tokens");
-  const Json& values = at(logprobs, "token_logprobs");
-  if (!tokens.is_array() || !values.is_array()) return out;
   for (std::size_t i = 0; i < std::min(tokens.size(), values.size()); ++i) {
-    if (!tokens[i].is_string() || !values[i].is_number()) continue;
-    out.push_back({.id = -1, .bytes = tokens[i].get<std::string>(), .logprob = values[i].get<float>(), .top = {}});
+    if (!values[i] || tokens[i].empty()) continue;
+    out.push_back({.id = -1, .bytes = std::move(tokens[i]), .logprob = static_cast<float>(*values[i]), .top = {}});
   }
   return out;
 }
@@ -106,7 +102,7 @@ class OpenAiDecoder final : public AnswerDecoder {
  private:
   void take(const std::string& data, std::vector<Event>& out) {
     if (data == "[DONE]") return end(out);
-    const Json chunk = parse_json(data);
+    const JsonView chunk = line_.parse(data);
     if (!chunk.is_object()) {
       return end_with({.code = ErrorCode::upstream_error,
                        .message = "an event of the stream is no JSON object",
@@ -114,27 +110,27 @@ class OpenAiDecoder final : public AnswerDecoder {
                        .retry_after = {}},
                       out);
     }
-    if (const Json& error = at(chunk, "error"); !error.is_null()) return end_with(openai_stream_error(error), out);
+    if (const JsonView error = at(chunk, "error"); !error.is_null()) {
+      return end_with(openai_stream_error(parse_json(error.text())), out);
+    }
     if (model_.empty()) model_ = text_at(chunk, "model");
-    if (const Json& usage = at(chunk, "usage"); usage.is_object()) usage_ = usage_of(usage);
-    const Json& choices = at(chunk, "choices");
-    if (!choices.is_array()) return;
-    for (const Json& choice : choices) take_choice(choice, out);
+    if (const JsonView usage = at(chunk, "usage"); usage.is_object()) usage_ = usage_of(usage);
+    at(chunk, "choices").each([&](const JsonView& choice) { take_choice(choice, out); });
   }
 
-  void take_choice(const Json& json, std::vector<Event>& out) {
+  void take_choice(const JsonView& json, std::vector<Event>& out) {
     const auto index = static_cast<std::size_t>(count_at(json, "index"));
     if (index >= choices_.size() || choices_[index].reason) return;  // more than was asked for, or after its end
     Choice& choice = choices_[index];
     const auto number = static_cast<std::int32_t>(index);
     if (!std::exchange(choice.began, true)) out.push_back({.choice = number, .body = inference::PromptDone{}});
-    const Json& delta = at(json, "delta");
+    const JsonView delta = at(json, "delta");
     const std::string thought =
         at(delta, "reasoning_content").is_string() ? text_at(delta, "reasoning_content") : text_at(delta, "reasoning");
     if (!thought.empty()) out.push_back({.choice = number, .body = inference::ReasoningDelta{thought}});
     inference::TextDelta text{
         .text = chat_ ? text_at(delta, "content") : text_at(json, "text"), .logprobs = {}, .tokens = {}};
-    const Json& logprobs = at(json, "logprobs");
+    const JsonView logprobs = at(json, "logprobs");
     if (logprobs.is_object()) text.logprobs = chat_ ? chat_logprobs(logprobs) : text_logprobs(logprobs);
     for (const auto& token : text.logprobs) {
       choice.logprob_sum += token.logprob;
@@ -146,14 +142,13 @@ class OpenAiDecoder final : public AnswerDecoder {
     choice.stop_sequence = text_at(json, "stop_reason");  // vLLM: which of ours it was
   }
 
-  static void take_calls(const Json& calls, Choice& choice, std::int32_t number, std::vector<Event>& out) {
-    if (!calls.is_array()) return;
-    for (const Json& json : calls) {
+  static void take_calls(const JsonView& calls, Choice& choice, std::int32_t number, std::vector<Event>& out) {
+    calls.each([&](const JsonView& json) {
       const bool counted = at(json, "index").is_number();
       const std::size_t index = counted ? static_cast<std::size_t>(count_at(json, "index")) : choice.announced.size();
-      if (index >= kToolCallsMax) continue;
+      if (index >= kToolCallsMax) return;
       if (choice.announced.size() <= index) choice.announced.resize(index + 1);
-      const Json& function = at(json, "function");
+      const JsonView function = at(json, "function");
       inference::ToolCallDelta delta{.index = index, .id = {}, .name = {}, .arguments = text_at(function, "arguments")};
       if (!choice.announced[index]) {
         choice.announced[index] = true;
@@ -162,7 +157,7 @@ class OpenAiDecoder final : public AnswerDecoder {
         delta.name = text_at(function, "name");
       }
       out.push_back({.choice = number, .body = std::move(delta)});
-    }
+    });
   }
 
   /// The stream has ended as far as the server is concerned: usage comes after the last choice's end, so here is where
@@ -198,6 +193,7 @@ class OpenAiDecoder final : public AnswerDecoder {
 
   const bool chat_;
   net::SseParser parser_;
+  JsonLine line_;
   std::vector<Choice> choices_;
   inference::Usage usage_;
   std::string model_;
