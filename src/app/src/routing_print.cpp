@@ -79,6 +79,7 @@ void print_route(YAML::Emitter& out, const RouteConfig& config) {
   out << YAML::EndMap;
   field(out, "confidence", route.confidence);
   field(out, "agreement", route.agreement);
+  text(out, "embeddings", config.embedder);
   field(out, "retries", route.retries);
   milliseconds(out, "timeout", route.timeout);
   milliseconds(out, "first_token_timeout", route.first_token_timeout);

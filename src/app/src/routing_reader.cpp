@@ -176,6 +176,7 @@ void RoutingReader::read_route(const YAML::Node& node, const std::string& where)
                  }},
                 {"confidence", into(route.confidence, 0, 1)},
                 {"agreement", into(route.agreement, 0, 1)},
+                {"embeddings", into(config.embedder, environment_)},
                 {"retries", into(retries, 0, 5)},
                 {"timeout", into(route.timeout)},
                 {"first_token_timeout", into(route.first_token_timeout)},

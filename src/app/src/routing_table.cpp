@@ -85,6 +85,9 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
   for (const RouteConfig& config : routing.routes) {
     router::Route route = config.route;
     route.targets = indices_of(config, *table, local, mistakes);
+    if (!config.embedder.empty()) {
+      route.embedder = index_of(config.embedder, route.name, *table, local, mistakes);
+    }
     if (!config.shadow_target.empty()) {
       route.shadow.target = index_of(config.shadow_target, route.name, *table, local, mistakes);
     }

@@ -63,9 +63,19 @@ void Decisions::keep(std::shared_ptr<const Decision> decision) {
   slots_[number % slots_.size()].store(std::move(decision));
 }
 
+std::shared_ptr<const Decision> Decisions::find_request(const std::string& request) const {
+  if (request.empty()) return nullptr;
+  for (const auto& slot : slots_) {
+    auto decision = slot.load();
+    if (decision && decision->request == request) return decision;
+  }
+  return nullptr;
+}
+
 std::shared_ptr<const Decision> Decisions::find(const std::string& id) const {
   const std::size_t number = number_of(id);
-  if (number == SIZE_MAX || slots_.empty()) return nullptr;
+  if (number == SIZE_MAX) return find_request(id);
+  if (slots_.empty()) return nullptr;
   auto decision = slots_[number % slots_.size()].load();
   return decision && decision->id == id ? decision : nullptr;
 }

@@ -14,7 +14,8 @@ namespace hearth::router {
 /// What is remembered of a decision: enough to explain it, no content.
 struct Decision {
   std::string id;
-  StatePtr state;  // the table of that time
+  std::string request;  // "req_…", which answers carry that are errors too
+  StatePtr state;       // the table of that time
   std::size_t route = 0;
   Facts facts;
   Wishes wishes;
@@ -31,10 +32,11 @@ class Decisions {
   /// "dec_" and digits that say which slot, and random ones that say that it is this one.
   std::string next_id();
   void keep(std::shared_ptr<const Decision> decision);
-  /// Null when it is unknown, or has been replaced by a later one.
+  /// By the decision's id or the request's. Null when it is unknown, or has been replaced by a later one.
   std::shared_ptr<const Decision> find(const std::string& id) const;
 
  private:
+  std::shared_ptr<const Decision> find_request(const std::string& request) const;
   static std::size_t number_of(const std::string& id);
   std::atomic<std::uint64_t> next_{0};
   std::vector<std::atomic<std::shared_ptr<const Decision>>> slots_;

@@ -111,6 +111,7 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
   const auto& resolved = admitted.resolved;
   auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
+                                                      .request = context.id,
                                                       .state = resolved.state,
                                                       .route = 0,
                                                       .facts = facts,
@@ -189,6 +190,7 @@ Afterwards RouterImpl::afterwards_of(const Admitted& admitted, const Answer& ans
                     .answer = {},
                     .judge = shadow.judge,
                     .agreement = route->agreement,
+                    .embedder = route->embedder,
                     .verdict = {}};
   check.attempt.target = shadow.target;
   check.attempt.bill = nullptr;

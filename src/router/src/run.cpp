@@ -7,6 +7,8 @@
 #include <random>
 #include <utility>
 
+#include "agreement.hpp"
+
 namespace hearth::router {
 namespace {
 
@@ -246,7 +248,7 @@ Task<Result<Answer>> Run::async_consensus() {
   const bool first_whole = first && !first->failed;
   const bool second_whole = second && !second->failed;
   if (first_whole && second_whole) {
-    const double alike = agreement(first->meter.text(), second->meter.text());
+    const double alike = co_await async_agreement(base_, route_.embedder, first->meter.text(), second->meter.text());
     if (alike >= route_.agreement) {
       note(0, fmt::format("agrees with {} ({:.2f})", target(1).name, alike));
       first->answer.confidence = alike;

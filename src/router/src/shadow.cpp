@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "confidence.hpp"
+#include "agreement.hpp"
 #include "hearth/base/text.hpp"
 
 namespace hearth::router {
@@ -66,7 +66,7 @@ Task<> async_check(ShadowCheck check, Settlement settlement, std::function<void(
     verdict.agrees = judged.value_or(false);
     verdict.agreement = verdict.agrees ? 1 : 0;
   } else {
-    verdict.agreement = agreement(check.answer, *second);
+    verdict.agreement = co_await async_agreement(check.attempt, check.embedder, check.answer, *second);
     verdict.agrees = verdict.agreement >= check.agreement;
   }
   settlement.ended(verdict.error);

@@ -17,7 +17,8 @@ struct ShadowCheck {
   std::string answer;
   bool judge = false;      // a second question decides instead of the likeness of words
   double agreement = 0.6;  // answers at least this alike agree
-  ShadowVerdict verdict;   // filled in so far as it is known
+  std::size_t embedder = SIZE_MAX;
+  ShadowVerdict verdict;  // filled in so far as it is known
 };
 
 /// Asks, compares and tells. Failures are verdicts too. `settlement`: of this check, which costs as any request.

@@ -39,13 +39,22 @@ class FakeTarget final : public provider::Provider {
                                                         inference::CompletionRequest) override {
     co_return fail(ErrorCode::unsupported, "chat only");
   }
-  Task<Result<inference::Embeddings>> async_embed(provider::RequestContext, inference::EmbeddingRequest) override {
-    co_return fail(ErrorCode::unsupported, "chat only");
+  /// Texts with the same first letter are alike.
+  Task<Result<inference::Embeddings>> async_embed(provider::RequestContext,
+                                                  inference::EmbeddingRequest request) override {
+    if (!embeds) co_return fail(ErrorCode::unsupported, "chat only");
+    inference::Embeddings out;
+    for (const auto& input : request.inputs) {
+      std::vector<float>& vector = out.vectors.emplace_back(256, 0.0F);
+      vector[static_cast<unsigned char>(std::get<std::string>(input).front())] = 1;
+    }
+    co_return out;
   }
   Task<Result<inference::Ranking>> async_rerank(provider::RequestContext, inference::RerankRequest) override {
     co_return fail(ErrorCode::unsupported, "chat only");
   }
 
+  bool embeds = false;
   std::size_t calls = 0;
   std::size_t cancelled = 0;  // streams that were dropped before their end
   std::vector<std::string> models;

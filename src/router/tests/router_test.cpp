@@ -266,6 +266,35 @@ TEST_F(RouterTest, ConsensusGivesTheCheaperAnswerWhenTheyAgree) {
   EXPECT_EQ(judge.calls, 0U);
 }
 
+TEST_F(RouterTest, ConsensusMayCompareMeaningsByEmbeddings) {
+  add("a/one", {says("Paris it is")}, 1);
+  add("b/two", {says("Possibly the French capital")}, 2, 0.9);
+  add("c/vectors", {says("")}).embeds = true;
+  table->targets[2].capabilities = kEmbedding;
+  Route& r = route(Strategy::consensus);
+  r.targets = {0, 1};
+  r.agreement = 0.9;
+  const Got by_words = ask();
+  EXPECT_THAT(by_words.degraded, Contains(HasSubstr("disagree")));
+  router.reset();
+  table->routes[0].embedder = 2;
+  const Got by_meaning = ask();
+  EXPECT_EQ(by_meaning.text, "Paris it is");
+  EXPECT_THAT(by_meaning.degraded, IsEmpty());
+  EXPECT_DOUBLE_EQ(by_meaning.placement.confidence.value_or(0), 1);
+}
+
+TEST_F(RouterTest, ARequestThatFailedIsExplainedByItsOwnId) {
+  add("a/one", {refuses(ErrorCode::upstream_unavailable, "gone")});
+  route(Strategy::direct).retries = 0;
+  const Got got = ask(request(), {.id = "req_42"});
+  ASSERT_TRUE(got.refusal);
+  const auto explained = router->explain("req_42");
+  ASSERT_TRUE(explained) << explained.error().message;
+  EXPECT_THAT(explained->attempts, Contains(HasSubstr("gone")));
+  EXPECT_EQ(router->explain("req_43").error().code, ErrorCode::not_found);
+}
+
 TEST_F(RouterTest, ConsensusAsksTheNextWhenTheyDisagree) {
   add("a/cheap", {says("Lyon")}, 1);
   add("a/dear", {says("Paris")}, 5);

@@ -34,6 +34,7 @@ struct RouteConfig {
   router::Route route;  // its `targets` are filled in by make_table
   std::vector<std::string> targets;
   std::string shadow_target;
+  std::string embedder;
   std::string quality_model;  // a file; empty: the one that comes with the program
 };
 

@@ -79,7 +79,8 @@ struct Route {
   std::vector<std::string> fallback;  // routes to try when none of the targets answered, in order
   Objective objective;
   double confidence = 0.7;                     // cascade: an answer below this escalates
-  double agreement = 0.6;                      // consensus: answers at least this alike agree
+  double agreement = 0.6;                      // consensus and shadow checks: answers at least this alike agree
+  std::size_t embedder = SIZE_MAX;             // whose embeddings tell how alike; none: the words
   int retries = 1;                             // further attempts at the same target, before its first content
   std::chrono::milliseconds timeout{300'000};  // of the whole request
   std::chrono::milliseconds first_token_timeout{30'000};  // of one attempt
