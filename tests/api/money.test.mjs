@@ -126,6 +126,22 @@ timed('the same question again is answered from the cache, and shadow checks cou
   assert.match(metrics, /hearth_router_shadow_checks_total\{[^}]*route="watched"[^}]*\} 1/);
 });
 
+timed('the judged confidences of a cascade calibrate it', async () => {
+  await server.reload(config('[]', '  - {name: careful, strategy: cascade, targets: [local/stories, far/gpt], confidence: 0.01, shadow: {share: 1, target: far/gpt}}'));
+  const response = await ask('careful');
+  assert.equal(response.headers.get('x-hearth-target'), 'local/stories');
+  const told = Number(response.headers.get('x-hearth-confidence'));
+  await response.text();
+  await settled('route', 'shadow', (one) => one.completed === 2);
+  const fitted = spawnSync(binary, ['router', 'calibrate', '--data', path.join(home, 'ledger.db')], { encoding: 'utf8' });
+  assert.equal(fitted.status, 0, fitted.stderr);
+  assert.match(fitted.stdout, /local\/stories: \{scale: [0-9.]+, shift: -?[0-9.]+\}  # 1 answers/);
+  const lines = fitted.stdout.replace(/#.*/g, '');
+  assert.match(await server.reload(config('[]', `  - {name: careful, strategy: cascade, targets: [local/stories, far/gpt], confidence: 0.01}\n${lines}`)), /reloaded/);
+  const again = Number((await ask('careful')).headers.get('x-hearth-confidence'));
+  assert.ok(again !== told && again > 0, `${told} ${again}`);
+});
+
 timed('the kept verdicts train a model', async () => {
   const out = path.join(home, 'quality.bin');
   const trained = spawnSync(binary, ['router', 'train', '--data', path.join(home, 'ledger.db'), '--out', out], { encoding: 'utf8' });

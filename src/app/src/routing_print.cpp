@@ -144,6 +144,16 @@ void print_routing(YAML::Emitter& out, const Routing& routing) {
   for (const RouteConfig& route : routing.routes) print_route(out, route);
   out << YAML::EndSeq;
   print_policy(out, routing.policy);
+  if (!routing.calibration.empty()) {
+    out << YAML::Key << "calibration" << YAML::Value << YAML::BeginMap;
+    for (const auto& [target, one] : routing.calibration) {
+      out << YAML::Key << target << YAML::Value << YAML::Flow << YAML::BeginMap;
+      field(out, "scale", one.scale);
+      field(out, "shift", one.shift);
+      out << YAML::EndMap;
+    }
+    out << YAML::EndMap;
+  }
   out << YAML::Key << "budgets" << YAML::Value << YAML::BeginSeq;
   for (const router::Budget& budget : routing.budgets) {
     out << YAML::Flow << YAML::BeginMap;

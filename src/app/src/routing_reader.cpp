@@ -52,6 +52,7 @@ constexpr double kLimitMax = 1e9;
 std::vector<YamlKey> RoutingReader::keys() {
   return {{"providers", [this](const YAML::Node& node) { return read_providers(node); }},
           {"routes", [this](const YAML::Node& node) { return read_routes(node); }},
+          {"calibration", [this](const YAML::Node& node) { return read_calibration(node); }},
           {"budgets", [this](const YAML::Node& node) { return read_budgets(node); }},
           {"policy", [this](const YAML::Node& node) { return read_policy(node); }}};
 }
@@ -210,6 +211,19 @@ void RoutingReader::read_route(const YAML::Node& node, const std::string& where)
   if (route.name.empty()) mistakes_.add(node, where + ": name is missing");
   nodes_.insert_or_assign(route.name, node);
   routing_.routes.push_back(std::move(config));
+}
+
+std::string RoutingReader::read_calibration(const YAML::Node& node) {
+  if (!node.IsMap()) return "must be a mapping of targets to {scale: …, shift: …}";
+  constexpr double kMost = 100;
+  for (const auto& pair : node) {
+    const std::string target = pair.first.Scalar();
+    router::Calibration& one = routing_.calibration[target];
+    read_mapping(pair.second, "calibration." + target,
+                 {{"scale", into(one.scale, 0, kMost)}, {"shift", into(one.shift, -kMost, kMost)}}, mistakes_);
+    nodes_.insert_or_assign(target, pair.first);
+  }
+  return {};
 }
 
 std::string RoutingReader::read_quality_model(const YAML::Node& node, RouteConfig& config) {

@@ -29,6 +29,7 @@ class RoutingReader {
   std::string read_routes(const YAML::Node& list);
   void read_route(const YAML::Node& node, const std::string& where);
   std::string read_quality_model(const YAML::Node& node, RouteConfig& config);
+  std::string read_calibration(const YAML::Node& node);
   std::string read_budgets(const YAML::Node& list);
   std::string read_policy(const YAML::Node& node);
   std::string read_ceilings(const YAML::Node& node);

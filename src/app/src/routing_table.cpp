@@ -96,6 +96,14 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
     table->routes.push_back(std::move(route));
     if (emptied) table->routes.back().targets.push_back(0);
   }
+  for (const auto& [name, calibration] : routing.calibration) {
+    const std::size_t index = table->find_target(name);
+    if (index == SIZE_MAX) {
+      mistakes.push_back({name, "calibration for what is no target"});
+    } else {
+      table->targets[index].calibration = calibration;
+    }
+  }
   for (router::Mistake& mistake : router::mistakes_of(*table)) mistakes.push_back(std::move(mistake));
   return table;
 }

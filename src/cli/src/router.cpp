@@ -161,6 +161,33 @@ Result<> eval(const EvalOptions& options) {
   return {};
 }
 
+/// The lines for the configuration, and what they mend.
+Result<> calibrate(const std::string& ledger) {
+  HEARTH_TRY(const auto rows, router::Ledger::read_confidences(ledger));
+  if (rows.empty()) {
+    return fail(ErrorCode::not_found,
+                fmt::format("{} has no judged confidences; give a cascade shadow: {{share: 0.05, target: …}}", ledger));
+  }
+  std::map<std::string, std::vector<router::JudgedConfidence>> by_target;
+  for (const auto& row : rows) by_target[row.target].push_back(row);
+  fmt::print("calibration:\n");
+  for (const auto& [target, mine] : by_target) {
+    const router::Calibration fit = router::fit_calibration(mine);
+    std::vector<double> before;
+    std::vector<double> after;
+    std::vector<bool> right;
+    for (const auto& row : mine) {
+      before.push_back(row.confidence);
+      after.push_back(fit.apply(row.confidence));
+      right.push_back(row.right);
+    }
+    fmt::print("  {}: {{scale: {:.3f}, shift: {:.3f}}}  # {} answers; calibration error {:.3f} before, {:.3f} after\n",
+               target, fit.scale, fit.shift, mine.size(), router::calibration_error(before, right),
+               router::calibration_error(after, right));
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_router(CLI::App& app, const Globals&, Action& action) {
@@ -173,6 +200,11 @@ void add_router(CLI::App& app, const Globals&, Action& action) {
       ->required();
   fit->add_option("--out", train_options->out, "The model's file")->required();
   fit->callback([&action, train_options] { action = [train_options] { return train(*train_options); }; });
+  CLI::App* scale = command->add_subcommand("calibrate", "Fit confidences to the verdicts of shadow checks");
+  auto ledger = std::make_shared<std::string>();
+  scale->add_option("--data", *ledger, "The ledger.db of a server")->required();
+  const auto chosen_scale = [&action, ledger] { action = [ledger] { return calibrate(*ledger); }; };
+  scale->callback(chosen_scale);
   CLI::App* judge = command->add_subcommand("eval", "Cost against quality, by RouteLLM's metrics");
   auto eval_options = std::make_shared<EvalOptions>();
   judge->add_option("--model", eval_options->model, "A model of hearth router train");

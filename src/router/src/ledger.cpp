@@ -32,6 +32,7 @@ const std::vector<std::string> kMigrations{
     "CREATE TABLE shadows (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, route TEXT NOT NULL, workload TEXT NOT NULL,"
     " target TEXT NOT NULL, shadow_target TEXT NOT NULL, error TEXT, agrees INTEGER, agreement REAL, prompt TEXT,"
     " cost_nano INTEGER NOT NULL DEFAULT 0)",
+    "ALTER TABLE shadows ADD COLUMN confidence REAL",
 };
 constexpr std::string_view kBegin = "INSERT INTO requests (id, at_ms, principal, route) VALUES (?1, ?2, ?3, ?4)";
 constexpr std::string_view kEnd =
@@ -44,8 +45,11 @@ constexpr std::string_view kWhole =
     " principal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 constexpr std::string_view kExpire = "UPDATE requests SET outcome = 'expired' WHERE outcome = 'open'";
 constexpr std::string_view kKeep =
-    "INSERT INTO shadows (at_ms, route, workload, target, shadow_target, error, agrees, agreement, prompt, cost_nano)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    "INSERT INTO shadows (at_ms, route, workload, target, shadow_target, error, agrees, agreement, prompt, cost_nano, "
+    "confidence)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+constexpr const char* kConfidences =
+    "SELECT target, confidence, agrees FROM shadows WHERE confidence IS NOT NULL AND error IS NULL LIMIT 1000000";
 constexpr std::string_view kForgetShadows = "DELETE FROM shadows WHERE at_ms < ?1";
 constexpr const char* kVerdicts =
     "SELECT prompt, agrees, workload FROM shadows WHERE prompt IS NOT NULL AND error IS NULL ORDER BY id LIMIT 1000000";
@@ -142,7 +146,8 @@ class LedgerImpl final : public Ledger {
           .values = {milliseconds(now), v.route, v.workload, v.target, v.shadow_target,
                      or_null(v.error.has_value(), std::string{v.error ? traits(*v.error).name : ""}),
                      or_null(!v.error, std::int64_t{v.agrees ? 1 : 0}), or_null(!v.error, v.agreement),
-                     or_null(!v.prompt.empty(), v.prompt), static_cast<std::int64_t>(v.cost_usd * kNano)}});
+                     or_null(!v.prompt.empty(), v.prompt), static_cast<std::int64_t>(v.cost_usd * kNano),
+                     or_null(v.confidence.has_value(), v.confidence.value_or(0))}});
   }
 
   Result<std::vector<Verdict>> verdicts() const override {
@@ -235,6 +240,18 @@ Result<std::vector<Spending>> LedgerImpl::spending(WallClock::time_point since) 
 }
 
 }  // namespace
+
+Result<std::vector<JudgedConfidence>> Ledger::read_confidences(const std::filesystem::path& file) {
+  HEARTH_TRY(const auto rows, store::Database::read_file(file, kConfidences, {}));
+  std::vector<JudgedConfidence> out;
+  for (const Row& row : rows) {
+    const auto* confidence = std::get_if<double>(&row[1]);
+    if (confidence != nullptr) {
+      out.push_back({.target = text(row[0]), .confidence = *confidence, .right = integer(row[2]) != 0});
+    }
+  }
+  return out;
+}
 
 Result<std::vector<Verdict>> Ledger::read_verdicts(const std::filesystem::path& file) {
   HEARTH_TRY(const auto rows, store::Database::read_file(file, kVerdicts, {}));

@@ -159,6 +159,7 @@ std::optional<Answer> RouterImpl::from_cache(Decision& decision, const Route& ro
                   .held = found->events,
                   .rest = nullptr,
                   .confidence = {},
+                  .told_confidence = {},
                   .degraded = {},
                   .escalated = false,
                   .cached = true};
@@ -197,6 +198,7 @@ Afterwards RouterImpl::afterwards_of(const Admitted& admitted, const Answer& ans
   check.verdict = {.route = route->name,
                    .workload = std::string{name_of(class_of(facts, admitted.wishes))},
                    .target = served.name,
+                   .confidence = answer.told_confidence,
                    .shadow_target = state->table->targets[shadow.target].name};
   if (shadow.keep_prompts) check.verdict.prompt = question_of(check.ask);
   out.shadow = std::move(check);

@@ -109,6 +109,7 @@ Task<Result<Answer>> Run::async_in_order(std::size_t from) {
                     .held = {},
                     .rest = std::move(*stream),
                     .confidence = {},
+                    .told_confidence = {},
                     .degraded = {},
                     .escalated = false};
       answer.degraded = answer.rest->degraded();
@@ -166,7 +167,10 @@ Task<Result<Run::Whole>> Run::async_whole(std::size_t place, double wanted) {
   }
   if (!asked_for_logprobs()) strip_logprobs(whole.answer.held);
   // A target that tells no probabilities is trusted as far as its quality goes.
-  whole.answer.confidence = whole.meter.value().value_or(target(place).quality);
+  whole.answer.told_confidence = whole.meter.value();
+  whole.answer.confidence = whole.answer.told_confidence
+                                ? target(place).calibration.apply(*whole.answer.told_confidence)
+                                : target(place).quality;
   co_return whole;
 }
 
@@ -237,6 +241,7 @@ Task<Result<Answer>> Run::async_hedge() {
                 .held = {},
                 .rest = std::move(*stream),
                 .confidence = {},
+                .told_confidence = {},
                 .degraded = {},
                 .escalated = false};
   answer.degraded = answer.rest->degraded();

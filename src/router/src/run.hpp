@@ -33,6 +33,7 @@ struct Answer {
   std::deque<inference::Event> held;
   provider::EventStreamPtr rest;
   std::optional<double> confidence;
+  std::optional<double> told_confidence;  // before calibration
   std::vector<std::string> degraded;
   bool escalated = false;
   bool cached = false;

@@ -43,6 +43,7 @@ struct Routing {
   std::vector<RouteConfig> routes;
   policy::Policy::Options policy;
   std::vector<router::Budget> budgets;
+  std::map<std::string, router::Calibration> calibration;  // by target
 };
 
 /// The router's table. `remotes` by provider name; a name that is missing there gives a target without a remote, which

@@ -9,6 +9,7 @@
 
 #include "hearth/base/clock.hpp"
 #include "hearth/base/result.hpp"
+#include "hearth/router/calibration.hpp"
 #include "hearth/router/outcome.hpp"
 #include "hearth/router/quality.hpp"
 #include "hearth/router/shadow_verdict.hpp"
@@ -48,6 +49,7 @@ class Ledger {
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& file, WallClock::time_point now);
   /// Of a file that another process may be writing.
   static Result<std::vector<Verdict>> read_verdicts(const std::filesystem::path& file);
+  static Result<std::vector<JudgedConfidence>> read_confidences(const std::filesystem::path& file);
   virtual ~Ledger() = default;
 
   /// A request was admitted; its number.

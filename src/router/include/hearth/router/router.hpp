@@ -79,7 +79,8 @@ class Router : public provider::Provider {
   /// A dry run: which target would answer, and why. Needs no provider. not_found for an unknown model.
   virtual Result<Explanation> explain(const provider::RequestContext& context,
                                       const inference::ChatRequest& request) const = 0;
-  /// A decision of the past, by the id of x-hearth-decision or of x-request-id, which errors have too; the last decisions_kept are known.
+  /// A decision of the past, by the id of x-hearth-decision or of x-request-id, which errors have too; the last
+  /// decisions_kept are known.
   virtual Result<Explanation> explain(const std::string& decision) const = 0;
 };
 

@@ -13,6 +13,7 @@
 #include "hearth/provider/provider.hpp"
 #include "hearth/provider/remote.hpp"
 #include "hearth/router/budgets.hpp"
+#include "hearth/router/calibration.hpp"
 #include "hearth/router/quality.hpp"
 
 /// What the router chooses among: immutable tables, made from the configuration and swapped whole.
@@ -54,6 +55,7 @@ struct Target {
   std::int32_t context = 0;  // tokens; 0: unknown, fits everything
   double quality = 0.5;      // 0 to 1: share of requests it answers as well as the best would
   Price price;
+  Calibration calibration;  // of the confidence that its token probabilities give
   provider::Provider* local = nullptr;
   provider::Remote* remote = nullptr;
 
