@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { binary, modelFile, startServer, temporaryFolder } from '../server.mjs';
 
-const timed = (name, run) => test(name, { timeout: 60_000 }, run);
+const timed = (name, run) => test(name, { timeout: 120_000 }, run);
 /** Runs the program to its end. */
 const hearth = (...args) => new Promise((resolve) => {
   execFile(binary, args, { timeout: 20_000 }, (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }));

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { startServer } from '../server.mjs';
 import { protocols, scenarios, startReplay } from './replay.mjs';
 
-const timed = (name, run) => test(name, { timeout: 30_000 }, run);
+const timed = (name, run) => test(name, { timeout: 120_000 }, run);
 const kinds = Object.keys(protocols);
 const replays = {};
 let server;

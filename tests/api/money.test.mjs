@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { binary, modelFile, startServer, temporaryFolder } from '../server.mjs';
 import { startUpstream } from './upstream.mjs';
 
-const timed = (name, run) => test(name, { timeout: 60_000 }, run);
+const timed = (name, run) => test(name, { timeout: 120_000 }, run);
 const home = temporaryFolder();
 let upstream;
 let server;

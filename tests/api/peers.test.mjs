@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { modelFile, startServer } from '../server.mjs';
 
 const llamaServer = process.env.HEARTH_LLAMA_SERVER;
-const timed = (name, run) => test(name, { timeout: 60_000, skip: llamaServer ? false : 'HEARTH_LLAMA_SERVER names no llama-server' }, run);
+const timed = (name, run) => test(name, { timeout: 120_000, skip: llamaServer ? false : 'HEARTH_LLAMA_SERVER names no llama-server' }, run);
 let port;
 let peer;
 let server;

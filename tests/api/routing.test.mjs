@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { modelFile, startServer } from '../server.mjs';
 import { startUpstream } from './upstream.mjs';
 
-const timed = (name, run) => test(name, { timeout: 60_000 }, run);
+const timed = (name, run) => test(name, { timeout: 120_000 }, run);
 let upstream;
 let near;
 let server;
