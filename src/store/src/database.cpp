@@ -7,6 +7,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -41,6 +44,12 @@ class LockFile {
   int descriptor_;
   bool held_ = false;
 };
+
+/// Full disks and busy files get better; a change that breaks the schema does not.
+bool may_pass(int code) {
+  return code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_BUSY || code == SQLITE_LOCKED ||
+         code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_NOMEM;
+}
 
 class DatabaseImpl final : public Database {
  public:
@@ -81,7 +90,14 @@ class DatabaseImpl final : public Database {
   std::thread thread_;
 };
 
+/// A ledger is nobody else's business; SQLite gives its other files the mode of this one.
+void create_private(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor >= 0) ::close(descriptor);
+}
+
 Result<> DatabaseImpl::prepare() {
+  create_private(options_.file);
   try {
     connection_.emplace(options_.file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
     connection_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
@@ -174,9 +190,18 @@ bool DatabaseImpl::commit(const std::deque<Change>& batch) {
     transaction.commit();
     return true;
   } catch (const SQLite::Exception& e) {
-    log::error("database: a commit failed, it is tried again", {{"changes", batch.size()}, {"reason", e.what()}});
-    return false;
+    if (may_pass(e.getErrorCode())) {
+      log::error("database: a commit failed, it is tried again", {{"changes", batch.size()}, {"reason", e.what()}});
+      return false;
+    }
+    if (batch.size() == 1) {
+      log::error("database: a change is refused and lost",
+                 {{"sql", std::string{batch.front().sql}}, {"reason", e.what()}});
+      return true;
+    }
   }
+  // One that can never be made must not hold up the others.
+  return std::ranges::all_of(batch, [this](const Change& change) { return commit({change}); });
 }
 
 Result<std::vector<Row>> DatabaseImpl::read(const std::string& sql, const Row& values) const {

@@ -78,6 +78,51 @@ TEST_F(DatabaseTest, MigrationsRunOnceAndInOrder) {
   EXPECT_EQ(older.error().code, ErrorCode::unsupported);
 }
 
+TEST_F(DatabaseTest, ItsFilesAreTheOwnersAlone) {
+  auto database = Database::open(options());
+  ASSERT_TRUE(database);
+  ASSERT_TRUE(post(**database, 1));
+  ASSERT_TRUE((*database)->flush());
+  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+    const auto others =
+        entry.status().permissions() & (std::filesystem::perms::group_all | std::filesystem::perms::others_all);
+    EXPECT_EQ(others, std::filesystem::perms::none) << entry.path();
+  }
+}
+
+TEST_F(DatabaseTest, CollectedChangesAreCommittedWithTheOthersAndRetried) {
+  auto with = options();
+  int asked = 0;
+  with.collect = [&asked](std::deque<Change>& out) {
+    if (++asked <= 2) out.push_back({.sql = kInsert, .values = {std::int64_t{asked}, 0.5, std::string{"c"}, {}}});
+  };
+  auto database = Database::open(with);
+  ASSERT_TRUE(database);
+  (*database)->nudge();
+  ASSERT_TRUE((*database)->flush());
+  EXPECT_EQ(count(**database), 2);
+}
+
+TEST_F(DatabaseTest, AChangeThatCannotBeMadeDoesNotHoldUpTheOthers) {
+  auto database = Database::open(options());
+  ASSERT_TRUE(database);
+  ASSERT_TRUE(post(**database, 1));
+  ASSERT_TRUE((*database)->post({.sql = "INSERT INTO nowhere VALUES (1)", .values = {}}));
+  ASSERT_TRUE(post(**database, 2));
+  EXPECT_TRUE((*database)->flush());
+  EXPECT_EQ(count(**database), 2);
+}
+
+TEST_F(DatabaseTest, AFullDiskIsTriedAgain) {
+  auto database = Database::open(options());
+  ASSERT_TRUE(database);
+  ASSERT_TRUE((*database)->post({.sql = "PRAGMA max_page_count = 4", .values = {}}));
+  ASSERT_TRUE((*database)->flush());
+  ASSERT_TRUE((*database)->post({.sql = kInsert, .values = {std::int64_t{1}, 0.5, std::string(100'000, 'x'), {}}}));
+  EXPECT_FALSE((*database)->flush());
+  EXPECT_EQ(count(**database), 0);
+}
+
 TEST_F(DatabaseTest, ASecondWriterIsRefusedAndAStrangeFileToo) {
   auto first = Database::open(options());
   ASSERT_TRUE(first);
