@@ -213,7 +213,7 @@ timed('a reader that stops reading stops nobody, and gets everything later', asy
 });
 
 timed('after all of it nothing is left running', async () => {
-  assert.equal(await busy('tiny'), 0);
-  assert.equal(await busy('stories'), 0);
+  // A client holds its last byte a moment before its sequence leaves the engine.
+  for (const model of ['tiny', 'stories']) await eventually(`${model} is idle`, async () => (await busy(model)) === 0);
   assert.equal((await fetch(`${server.url}/health`)).status, 200);
 });
