@@ -37,6 +37,9 @@ float cheapness(float value, float best) {
   return 1 - std::min(1.0F, std::log10(std::max(value, kFloor) / std::max(best, kFloor)));
 }
 
+bool is_down(const Candidate& candidate) { return candidate.exclusion == Exclusion::health; }
+bool fits(const Candidate& candidate) { return candidate.exclusion == Exclusion::none || is_down(candidate); }
+
 void score(const Objective& objective, std::vector<Candidate>& candidates) {
   float cheapest = INFINITY;
   float fastest = INFINITY;
@@ -46,7 +49,7 @@ void score(const Objective& objective, std::vector<Candidate>& candidates) {
     fastest = std::min(fastest, c.latency_ms);
   }
   for (Candidate& c : candidates) {
-    if (c.exclusion != Exclusion::none) continue;
+    if (!fits(c)) continue;
     c.score = static_cast<float>(objective.quality) * c.quality +
               static_cast<float>(objective.cost) * cheapness(c.cost_usd, cheapest) +
               static_cast<float>(objective.latency) * cheapness(c.latency_ms, fastest);
@@ -59,12 +62,24 @@ void sort_by(std::vector<std::size_t>& order, const Key& key) {
   std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair{key(i), i}; });
 }
 
-/// By score, the first place by power of two choices among those that tie with the best.
-void order_by_score(Plan& plan, const std::vector<std::shared_ptr<Health>>& health, std::uint32_t dice) {
+/// Takes those that are down out of the order and remembers what they would have been: the first, or the last.
+void set_down_aside(Plan& plan) {
+  const auto down = [&](std::size_t i) { return is_down(plan.candidates[i]); };
+  const auto first = std::ranges::find_if_not(plan.order, down);
+  if (first == plan.order.end()) return plan.order.clear();
+  plan.down_ahead.assign(plan.order.begin(), first);
+  const auto last = std::find_if_not(plan.order.rbegin(), plan.order.rend(), down);
+  plan.down_behind.assign(last.base(), plan.order.end());
+  std::erase_if(plan.order, down);
+}
+
+/// Power of two choices among those that tie with the best.
+void choose_among_ties(Plan& plan, const std::vector<std::shared_ptr<Health>>& health, std::uint32_t dice) {
   const auto& candidates = plan.candidates;
-  sort_by(plan.order, [&](std::size_t i) { return -candidates[i].score; });
-  const auto tied = static_cast<std::size_t>(std::ranges::count_if(
-      plan.order, [&](std::size_t i) { return candidates[plan.order.front()].score - candidates[i].score < kTie; }));
+  const float best = candidates[plan.order.front()].score;
+  std::erase_if(plan.down_ahead, [&](std::size_t i) { return candidates[i].score - best < kTie; });
+  const auto tied = static_cast<std::size_t>(
+      std::ranges::count_if(plan.order, [&](std::size_t i) { return best - candidates[i].score < kTie; }));
   if (tied < 2) return;
   std::size_t first = (dice & 0xFFFF) % tied;
   std::size_t second = (dice >> 16) % (tied - 1);
@@ -122,7 +137,7 @@ Plan make_plan(const Table& table, const Route& route, const Facts& facts, const
   for (const std::size_t index : route.targets) {
     Candidate candidate{.target = index, .quality = static_cast<float>(table.targets[index].quality)};
     candidate.exclusion = exclude(table, table.targets[index], facts, wishes, grants, *health[index], now, candidate);
-    if (candidate.exclusion == Exclusion::none) plan.order.push_back(plan.candidates.size());
+    if (fits(candidate)) plan.order.push_back(plan.candidates.size());
     plan.candidates.push_back(candidate);
   }
   score(route.objective, plan.candidates);
@@ -133,9 +148,13 @@ Plan make_plan(const Table& table, const Route& route, const Facts& facts, const
     case Strategy::consensus: sort_by(plan.order, [&](std::size_t i) { return plan.candidates[i].cost_usd; }); break;
     case Strategy::learned: order_by_gain(route, facts, plan); break;
     case Strategy::balance:
-    case Strategy::hedge: order_by_score(plan, health, dice); break;
+    case Strategy::hedge: sort_by(plan.order, [&](std::size_t i) { return -plan.candidates[i].score; }); break;
   }
+  set_down_aside(plan);
   const bool moves = route.strategy != Strategy::cascade && route.strategy != Strategy::consensus;
+  if (!moves) plan.down_ahead.clear();  // cheaper is not better
+  if (plan.order.empty()) return plan;
+  if (route.strategy == Strategy::balance || route.strategy == Strategy::hedge) choose_among_ties(plan, health, dice);
   if (route.sticky && moves && wishes.preferred != SIZE_MAX) {
     const auto kept =
         std::ranges::find(plan.order, wishes.preferred, [&](std::size_t i) { return plan.candidates[i].target; });

@@ -40,6 +40,9 @@ struct Wishes {
 struct Plan {
   std::vector<Candidate> candidates;  // all targets of the route, in its order
   std::vector<std::size_t> order;     // indices into `candidates`: try in this order; never an excluded one
+  /// Fit in everything but their health: those that would have come before the first of `order`, or after its last.
+  std::vector<std::size_t> down_ahead;
+  std::vector<std::size_t> down_behind;
 };
 
 /// `health` has one entry a target of the table. `dice`: random bits, for the choice between near ties.

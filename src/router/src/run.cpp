@@ -49,10 +49,15 @@ bool RetryBudget::spend() {
 
 Task<Result<Answer>> Run::async_answer() {
   retries_.earn();
-  if (plan_.order.size() < 2) co_return co_await async_in_order(0);
+  const bool alone = plan_.order.size() < 2;
   switch (route_.strategy) {
-    case Strategy::cascade: co_return co_await async_cascade();
-    case Strategy::hedge: co_return co_await async_hedge();
+    case Strategy::cascade:
+      // Alone for want of what is down, an answer is still judged: its client learns how far to trust it.
+      if (alone && plan_.down_behind.empty()) break;
+      co_return co_await async_cascade();
+    case Strategy::hedge:
+      if (alone) break;
+      co_return co_await async_hedge();
     case Strategy::consensus: co_return co_await async_consensus();
     case Strategy::direct:
     case Strategy::learned:
@@ -76,6 +81,14 @@ Attempt Run::attempt(std::size_t place) const {
 
 void Run::note(std::size_t place, const std::string& what) {
   notes_.push_back(fmt::format("{}: {}", target(place).name, what));
+}
+
+void Run::tell_fallback(Answer& answer, std::size_t from) const {
+  const std::size_t wanted = plan_.down_ahead.empty() ? plan_.order[from] : plan_.down_ahead.front();
+  const std::size_t target = plan_.candidates[wanted].target;
+  if (target != answer.target) {
+    answer.degraded.push_back(fmt::format("fallback from {}", state_->table->targets[target].name));
+  }
 }
 
 bool Run::is_final(const Error& error) {
@@ -113,7 +126,7 @@ Task<Result<Answer>> Run::async_in_order(std::size_t from) {
                     .degraded = {},
                     .escalated = false};
       answer.degraded = answer.rest->degraded();
-      if (place > from) answer.degraded.push_back(fmt::format("fallback from {}", target(from).name));
+      tell_fallback(answer, from);
       note(place, "answers");
       co_return answer;
     }
@@ -176,7 +189,9 @@ Task<Result<Run::Whole>> Run::async_whole(std::size_t place, double wanted) {
 
 Task<Result<Answer>> Run::async_cascade() {
   std::optional<Answer> best;  // the whole answer that is trusted most, though not enough
-  for (std::size_t place = 0; place + 1 < plan_.order.size(); ++place) {
+  const bool stronger_is_down = !plan_.down_behind.empty();
+  const std::size_t judged = plan_.order.size() - (stronger_is_down ? 0 : 1);
+  for (std::size_t place = 0; place < judged; ++place) {
     Result<Whole> whole = co_await async_whole(place, route_.confidence);
     if (!whole) {
       if (is_final(whole.error())) co_return fail(std::move(whole).error());
@@ -198,6 +213,13 @@ Task<Result<Answer>> Run::async_cascade() {
     }
     note(place, fmt::format("confidence {:.2f} is below {:.2f}; escalates", confidence, route_.confidence));
     if (!best || confidence > *best->confidence) best = std::move(whole->answer);
+  }
+  if (best && stronger_is_down) {
+    for (const std::size_t down : plan_.down_behind) {
+      best->degraded.push_back(fmt::format("{} is down", state_->table->targets[plan_.candidates[down].target].name));
+    }
+    best->degraded.push_back("this answer's confidence is low");
+    co_return std::move(*best);
   }
   Result<Answer> strongest = co_await async_in_order(plan_.order.size() - 1);
   if (strongest) {
@@ -233,6 +255,7 @@ Task<Result<Answer>> Run::async_hedge() {
     last_error_ = stream.error();
     if (is_final(stream.error())) co_return fail(std::move(stream).error());
     // The one that lost the race by failing is left out; the others have not been asked, or were cancelled.
+    if (place == 0) plan_.down_ahead.push_back(plan_.order.front());
     plan_.order.erase(plan_.order.begin() + static_cast<std::ptrdiff_t>(place));
     co_return co_await async_in_order(0);
   }
@@ -245,10 +268,16 @@ Task<Result<Answer>> Run::async_hedge() {
                 .degraded = {},
                 .escalated = false};
   answer.degraded = answer.rest->degraded();
+  tell_fallback(answer, place);
   co_return answer;
 }
 
 Task<Result<Answer>> Run::async_consensus() {
+  if (plan_.order.size() < 2) {
+    Result<Answer> only = co_await async_in_order(0);
+    if (only) only->degraded.emplace_back("no second opinion");
+    co_return only;
+  }
   auto [first, second] = co_await (async_whole(0, 0) && async_whole(1, 0));
   const bool first_whole = first && !first->failed;
   const bool second_whole = second && !second->failed;

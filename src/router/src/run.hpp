@@ -78,6 +78,8 @@ class Run {
   const Target& target(std::size_t place) const { return state_->table->targets[target_at(place)]; }
   Attempt attempt(std::size_t place) const;
   void note(std::size_t place, const std::string& what);
+  /// Says so where not the one answers that should have: of those that are down, or the one at `from`.
+  void tell_fallback(Answer& answer, std::size_t from) const;
   /// Nothing that another target could do better.
   static bool is_final(const Error& error);
   static void strip_logprobs(std::deque<inference::Event>& events);

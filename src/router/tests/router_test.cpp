@@ -2,6 +2,7 @@
 // The strategies against providers that play scripts: no socket, no model.
 #include <gmock/gmock.h>
 
+#include "health.hpp"
 #include "router_fixture.hpp"
 
 namespace hearth::router::testing {
@@ -230,6 +231,38 @@ TEST_F(RouterTest, WhenEveryStrongerTargetIsDownTheWeakAnswerIsServedAndSaysSo) 
   EXPECT_EQ(got.text, "weak answer");
   EXPECT_NEAR(got.placement.confidence.value(), std::exp(-1), 1e-6);
   EXPECT_THAT(got.degraded, Contains(HasSubstr("escalation failed")));
+}
+
+TEST_F(RouterTest, WhatIsKnownToBeDownIsSaidWithoutAsking) {
+  auto& best = add("a/best", {refuses(ErrorCode::upstream_unavailable)}, 5, 0.9);
+  add("a/other", {says("unsure", -1)}, 0, 0.5);
+  for (const Strategy strategy : {Strategy::direct, Strategy::balance, Strategy::cascade, Strategy::consensus}) {
+    Route& same = route(strategy, "by " + std::to_string(static_cast<int>(strategy)));
+    same.retries = 0;
+    same.objective = {.quality = 1, .cost = 0, .latency = 0};
+  }
+  const auto by = [&](Strategy strategy) { return request("by " + std::to_string(static_cast<int>(strategy))); };
+  for (int i = 0; i < Health::kOpenAfter; ++i) ask(by(Strategy::direct));
+  const std::size_t asked = best.calls;
+  EXPECT_THAT(ask(by(Strategy::direct)).degraded, ElementsAre("fallback from a/best"));
+  EXPECT_THAT(ask(by(Strategy::balance)).degraded, ElementsAre("fallback from a/best"));
+  const Got judged = ask(by(Strategy::cascade));
+  EXPECT_THAT(judged.degraded, ElementsAre("a/best is down", "this answer's confidence is low"));
+  EXPECT_NEAR(judged.placement.confidence.value(), std::exp(-1), 1e-6);
+  EXPECT_THAT(ask(by(Strategy::consensus)).degraded, ElementsAre("no second opinion"));
+  EXPECT_EQ(best.calls, asked);
+}
+
+TEST_F(RouterTest, ACopyThatIsDownDegradesNothing) {
+  add("a/copy", {refuses(ErrorCode::upstream_unavailable)});
+  add("b/copy", {says("same")});
+  Route& balanced = route(Strategy::balance);
+  balanced.retries = 0;
+  balanced.objective = {.quality = 1, .cost = 0, .latency = 0};
+  Got got;
+  for (int i = 0; i < 40; ++i) got = ask();
+  EXPECT_EQ(got.text, "same");
+  EXPECT_THAT(got.degraded, IsEmpty());
 }
 
 TEST_F(RouterTest, AHedgeIsSentAfterTheDelayAndTheLoserIsCancelled) {
