@@ -191,3 +191,26 @@ for (const client of Object.keys(clients)) {
     });
   }
 }
+
+timed('Anthropic to Anthropic: thoughts keep their seal, and marks of the cache and betas arrive', async () => {
+  const ask = (messages, fields = {}) => fetch(`${server.url}/v1/messages`, { method: 'POST', headers: { 'anthropic-beta': 'fine-2026' },
+    body: JSON.stringify({ model: 'anthropic/m', max_tokens: 40, messages, ...fields }) });
+  replays.anthropic.play('reasoning');
+  const first = await (await ask([{ role: 'user', content: 'Two and two?' }])).json();
+  assert.equal(first.content[0].signature, 'xyz');
+  const streamed = events(await (await ask([{ role: 'user', content: 'Two and two?' }], { stream: true })).text());
+  assert.deepEqual(streamed.filter((e) => e.delta?.type === 'signature_delta').map((e) => e.delta.signature), ['xyz']);
+
+  const messages = [{ role: 'user', content: [{ type: 'text', text: 'Two and two?', cache_control: { type: 'ephemeral' } }] },
+    { role: 'assistant', content: first.content }, { role: 'user', content: 'Sure?' }];
+  const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
+  assert.equal((await ask(messages, { tools })).status, 200);
+  const { sent, headers } = replays.anthropic.asked();
+  assert.deepEqual(sent, { model: 'up-m', stream: true, max_tokens: 40, messages, tools });
+  assert.equal(headers['anthropic-beta'], 'fine-2026');
+
+  // Thoughts without a seal are ours or another provider's: Anthropic would refuse them, so they stay out.
+  messages[1] = { role: 'assistant', content: [{ type: 'thinking', thinking: 'four', signature: '' }, { type: 'text', text: '4' }] };
+  assert.equal((await ask(messages)).status, 200);
+  assert.deepEqual(replays.anthropic.asked().sent.messages[1].content, [{ type: 'text', text: '4' }]);
+});

@@ -94,7 +94,7 @@ const gemini = {
       model: gemini.path.exec(url)[1], max: config.maxOutputTokens, stop: config.stopSequences ?? [],
       system: (body.systemInstruction?.parts ?? []).map((p) => p.text).join(''),
       user: parts.filter((p) => p.role === 'user' && p.text !== undefined).map((p) => p.text).at(-1),
-      tools: (body.tools?.[0]?.functionDeclarations ?? []).map((f) => [f.name, schemaOf(f.parametersJsonSchema)]),
+      tools: (body.tools?.[0]?.functionDeclarations ?? []).map((f) => [f.name, schemaOf(f.parametersJsonSchema ?? f.parameters)]),
       choice: calling.mode === 'ANY' ? calling.allowedFunctionNames?.[0] ?? 'any' : 'auto',
       called: parts.filter((p) => p.functionCall).map((p) => [p.functionCall.id, p.functionCall.name, p.functionCall.args]),
       results: parts.filter((p) => p.functionResponse).map((p) => [p.functionResponse.id, p.functionResponse.response.result ?? JSON.stringify(p.functionResponse.response)]),
@@ -161,7 +161,8 @@ export async function startReplay(kind) {
       if (req.method === 'GET') { res.end('{"data":[],"models":[]}'); return; }
       const here = protocol.path instanceof RegExp ? protocol.path.test(req.url) : protocol.path === req.url;
       if (!here) { res.writeHead(404); res.end(`{"error":{"message":"no ${req.url}"}}`); return; }
-      asked = protocol.read(JSON.parse(body), req.url);
+      const sent = JSON.parse(body);
+      asked = { ...protocol.read(sent, req.url), sent, headers: req.headers };
       const [type, parts] = protocol.answer(scenarios[scenario]);
       res.writeHead(200, { 'content-type': type });
       // Bytes come cut anywhere, also inside a character.

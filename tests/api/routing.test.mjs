@@ -67,6 +67,31 @@ timed('a remote model answers by its name, with the key, under the server\'s own
   assert.equal(sent.body.seed, 7);
 });
 
+timed('a server of the client\'s own protocol gets what the client wrote, known here or not', async () => {
+  const fields = { user: 'u-1', prompt_cache_key: 'k', verbosity: 'low', store: true };
+  const response = await chat('only', { ...fields, brand_new: { x: [1, 2.50] } });
+  assert.equal(response.status, 200, await response.text());
+  const [sent] = upstream.requests;
+  assert.deepEqual(sent.body, { model: 'up-1', stream: true, stream_options: { include_usage: true }, max_completion_tokens: 8,
+    messages: [{ role: 'user', content: 'Once' }], temperature: 0, ...fields, brand_new: { x: [1, 2.5] } });
+  // Where another target might answer, what is known to be theirs alone decides, and what may be a typing error does not.
+  const elsewhere = await chat('cloudy', fields);
+  assert.equal(elsewhere.headers.get('x-hearth-target'), 'far/gpt');
+  const typo = await chat('cloudy', { temprature: 1 });
+  assert.equal(typo.status, 400);
+  assert.match((await typo.json()).error.message, /temprature is not a known field; did you mean 'temperature'/);
+  const local = await chat('local/stories', { verbosity: 'low' });
+  assert.equal(local.status, 400);
+  assert.match((await local.json()).error.message, /verbosity is not supported/);
+});
+
+timed('a body of 2 MB arrives whole', async () => {
+  const content = 'Once upon a "time" \\ '.repeat(100_000);
+  const response = await chat('far/gpt', { messages: [{ role: 'user', content }] });
+  assert.equal(response.status, 200);
+  assert.equal(upstream.requests[0].body.messages[0].content, content);
+});
+
 timed('any client API goes to a remote model: Anthropic\'s and Ollama\'s too', async () => {
   const anthropic = await fetch(`${server.url}/v1/messages`, { method: 'POST', body: JSON.stringify(
     { model: 'far/gpt', max_tokens: 8, system: 'be brief', messages: [{ role: 'user', content: 'hi' }] }) });

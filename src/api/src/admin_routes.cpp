@@ -106,8 +106,9 @@ Task<Result<>> async_explain(Call& call) {
     HEARTH_CO_TRY(const router::Explanation past, router->explain(id));
     co_return co_await call.async_send_json(explanation_body(past));
   }
-  HEARTH_CO_TRY(openai::ChatCall wanted, openai::read_chat(call.request().body));
+  HEARTH_CO_TRY(openai::ChatCall wanted, openai::read_chat_leniently(call.request().body));
   HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
+  HEARTH_CO_CHECKED(call.allow_verbatim(wanted.request, inference::Wire::openai, std::move(wanted.beyond)));
   HEARTH_CO_TRY(const router::Explanation would, router->explain(call.context(), wanted.request));
   co_return co_await call.async_send_json(explanation_body(would));
 }

@@ -75,7 +75,8 @@ void ContentReader::block(inference::Message& message, JsonReader& r) {
   if (type == "tool_use" && assistant) return tool_use(message, r);
   if (type == "tool_result" && !assistant) return tool_result(r);
   if (type == "thinking" && assistant) {
-    r.ignore({"signature", "cache_control"});
+    r.ignore({"cache_control"});
+    sealed_ = sealed_ && !r.string("signature").value_or("").empty();
     message.reasoning += r.required_string("thinking");
     return;
   }

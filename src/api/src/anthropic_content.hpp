@@ -18,6 +18,8 @@ class ContentReader {
   void message(const JsonValue& value);
   /// `system`: a string or text blocks; becomes one message.
   void system(const JsonValue& value);
+  /// All thinking came with a signature.
+  bool sealed() const noexcept { return sealed_; }
 
  private:
   void blocks(const std::string& role, const JsonValue& content);
@@ -28,6 +30,7 @@ class ContentReader {
   static void text(inference::Message& message, JsonReader& r);
 
   std::vector<inference::Message>& out_;
+  bool sealed_ = true;
   std::map<std::string, std::string> tool_names_;  // by tool_use id
 };
 

@@ -102,8 +102,9 @@ void read_output_config(JsonReader& r, ChatRequest& out) {
   });
 }
 
-/// What count_tokens and messages have in common. After max_tokens was read: thinking is checked against it.
-void read_chat(JsonReader& r, ChatRequest& out) {
+/// What count_tokens and messages have in common. After max_tokens was read: thinking is checked against it. True when
+/// all thinking in it has the seal of who thought it, without which Anthropic takes none back.
+bool read_chat(JsonReader& r, ChatRequest& out) {
   out.model = r.required_string("model");
   if (out.model.empty()) r.fail("model", "must not be empty");
   ContentReader content{out.messages};
@@ -111,7 +112,7 @@ void read_chat(JsonReader& r, ChatRequest& out) {
   if (!r.each("messages", kMaxMessages, [&](const JsonValue& item) { content.message(item); })) {
     r.fail("messages", "is required");
   }
-  if (out.messages.empty()) r.fail("messages", "must not be empty");
+  if (out.messages.empty() && !r.passed_over()) r.fail("messages", "must not be empty");
   r.each("tools", kMaxTools, [&](const JsonValue& item) { read_tool(item, out.tools); });
   read_tool_choice(r, out);
   read_thinking(r, out);
@@ -124,6 +125,7 @@ void read_chat(JsonReader& r, ChatRequest& out) {
     out.continue_final_message = true;
     out.add_generation_prompt = false;
   }
+  return content.sealed();
 }
 
 void read_generation(JsonReader& r, inference::Generation& out) {
@@ -139,11 +141,11 @@ void read_generation(JsonReader& r, inference::Generation& out) {
 }  // namespace
 
 Result<MessagesRequest> decode_messages(std::string_view body) {
-  HEARTH_TRY(const JsonDocument document, JsonDocument::parse(body));
+  HEARTH_TRY(JsonDocument document, JsonDocument::parse(body));
   MessagesRequest out;
-  HEARTH_CHECKED(document.read([&](JsonReader& r) {
+  HEARTH_TRY(out.beyond, document.read_leniently([&](JsonReader& r) {
     read_generation(r, out.chat.generation);
-    read_chat(r, out.chat);
+    out.sealed = read_chat(r, out.chat);
     out.stream = r.boolean("stream").value_or(false);
   }));
   return out;

@@ -17,6 +17,8 @@ inline constexpr std::size_t kMaxTools = 1'024;
 struct MessagesRequest {
   inference::ChatRequest chat;
   bool stream = false;
+  bool sealed = true;           // all thinking in it has a signature
+  std::optional<Error> beyond;  // what only Anthropic's own servers can do
 };
 
 /// POST /v1/messages.

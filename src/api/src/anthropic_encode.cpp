@@ -80,7 +80,7 @@ void MessageStream::event(const inference::Event& event, std::string& out) {
   const auto* prompt = std::get_if<inference::PromptDone>(&event.body);
   if (!started_) start(prompt != nullptr ? *prompt : inference::PromptDone{}, out);
   if (const auto* d = std::get_if<inference::TextDelta>(&event.body)) text(d->text, out);
-  if (const auto* d = std::get_if<inference::ReasoningDelta>(&event.body)) thinking(d->text, out);
+  if (const auto* d = std::get_if<inference::ReasoningDelta>(&event.body)) thinking(*d, out);
   if (const auto* d = std::get_if<inference::ToolCallDelta>(&event.body)) tool(*d, out);
   if (const auto* d = std::get_if<inference::Finished>(&event.body)) finish(*d, out);
 }
@@ -103,12 +103,13 @@ void MessageStream::text(const std::string& text, std::string& out) {
   delta("text_delta", "text", text, out);
 }
 
-void MessageStream::thinking(const std::string& text, std::string& out) {
-  if (text.empty()) return;
+void MessageStream::thinking(const inference::ReasoningDelta& thought, std::string& out) {
+  signature_ += thought.signature;
+  if (thought.text.empty()) return;
   if (open_ != Block::thinking) {
     open(Block::thinking, {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}}, out);
   }
-  delta("thinking_delta", "thinking", text, out);
+  delta("thinking_delta", "thinking", thought.text, out);
 }
 
 void MessageStream::tool(const inference::ToolCallDelta& call, std::string& out) {
@@ -149,7 +150,7 @@ void MessageStream::delta(std::string_view type, std::string_view field, std::st
 
 void MessageStream::close(std::string& out) {
   if (open_ == Block::none) return;
-  if (open_ == Block::thinking) delta("signature_delta", "signature", "", out);
+  if (open_ == Block::thinking) delta("signature_delta", "signature", std::exchange(signature_, {}), out);
   open_ = Block::none;
   append_sse("content_block_stop", {{"type", "content_block_stop"}, {"index", index_}}, out);
 }
@@ -157,7 +158,7 @@ void MessageStream::close(std::string& out) {
 std::string message_body(const Head& head, const CollectedChoice& choice) {
   json content = json::array();
   if (!choice.reasoning.empty()) {
-    content.push_back({{"type", "thinking"}, {"thinking", choice.reasoning}, {"signature", ""}});
+    content.push_back({{"type", "thinking"}, {"thinking", choice.reasoning}, {"signature", choice.signature}});
   }
   if (!choice.text.empty()) content.push_back({{"type", "text"}, {"text", choice.text}});
   for (const inference::ToolCall& call : choice.tool_calls) {

@@ -46,7 +46,7 @@ class MessageStream : public StreamEncoder {
 
   void start(const inference::PromptDone& prompt, std::string& out);
   void text(const std::string& text, std::string& out);
-  void thinking(const std::string& text, std::string& out);
+  void thinking(const inference::ReasoningDelta& thought, std::string& out);
   void tool(const inference::ToolCallDelta& delta, std::string& out);
   void finish(const inference::Finished& finished, std::string& out);
   void open(Block kind, const nlohmann::json& block, std::string& out);
@@ -57,6 +57,7 @@ class MessageStream : public StreamEncoder {
   Block open_ = Block::none;
   std::int32_t index_ = -1;     // of the block that is open or was last
   std::size_t tool_index_ = 0;  // of the open tool block, in the native events
+  std::string signature_;       // of the open thinking block
   bool started_ = false;
 };
 

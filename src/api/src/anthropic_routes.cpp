@@ -30,6 +30,10 @@ Task<Result<>> async_messages(Call& call) {
   HEARTH_CO_TRY(MessagesRequest request, decode_messages(call.request().body));
   inference::ChatRequest& chat = request.chat;
   HEARTH_CO_CHECKED(call.choose_model(chat.model));
+  if (request.sealed || request.beyond) {
+    HEARTH_CO_CHECKED(call.allow_verbatim(chat, inference::Wire::anthropic, std::move(request.beyond),
+                                          {"anthropic-version", "anthropic-beta"}));
+  }
   HEARTH_CO_CHECKED(co_await async_settle_thinking(call, chat));
   Head head{random_id("msg_"), call.id(), chat.model, chat.generation.max_tokens.value_or(0)};
   provider::RequestContext context = call.context();

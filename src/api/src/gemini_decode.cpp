@@ -150,7 +150,7 @@ void read_generate(JsonReader& r, GenerateRequest& out) {
   } else {
     contents->each(kMaxContents, [&](const JsonValue& item) { reader.content(item); });
   }
-  if (out.chat.messages.empty()) r.fail("contents", "must not be empty");
+  if (out.chat.messages.empty() && !r.passed_over()) r.fail("contents", "must not be empty");
   read_tools(r, out.chat);
   read_tool_config(r, out.chat);
   read_config(r, out);
@@ -169,9 +169,9 @@ void read_embed(JsonReader& r, inference::EmbeddingRequest& out) {
 }  // namespace
 
 Result<GenerateRequest> decode_generate(std::string_view body) {
-  HEARTH_TRY(const JsonDocument document, JsonDocument::parse(body));
+  HEARTH_TRY(JsonDocument document, JsonDocument::parse(body));
   GenerateRequest out;
-  HEARTH_CHECKED(document.read([&](JsonReader& r) { read_generate(r, out); }));
+  HEARTH_TRY(out.beyond, document.read_leniently([&](JsonReader& r) { read_generate(r, out); }));
   return out;
 }
 

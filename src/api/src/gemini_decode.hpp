@@ -13,6 +13,7 @@ namespace hearth::api::gemini {
 struct GenerateRequest {
   inference::ChatRequest chat;  // without a model: the path has it
   bool thoughts = false;        // the client wants to see the thinking
+  std::optional<Error> beyond;  // what only Gemini can do
 };
 Result<GenerateRequest> decode_generate(std::string_view body);
 /// {"contents": …} or {"generateContentRequest": …}.

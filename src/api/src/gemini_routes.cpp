@@ -19,6 +19,7 @@ constexpr StreamFormat kJsonArray{"application/json", ""};
 Task<Result<>> async_generate(Call& call, std::string model, bool stream) {
   HEARTH_CO_TRY(GenerateRequest request, decode_generate(call.request().body));
   HEARTH_CO_TRY(request.chat.model, call.choose_model(std::move(model)));
+  HEARTH_CO_CHECKED(call.allow_verbatim(request.chat, inference::Wire::gemini, std::move(request.beyond)));
   Head head{.id = random_id("resp_"), .model = request.chat.model, .thoughts = request.thoughts};
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(provider::EventStreamPtr events,

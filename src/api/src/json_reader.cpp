@@ -27,6 +27,12 @@ std::string_view name_of(JsonValue::Kind kind) {
 
 }  // namespace
 
+void detail::JsonFault::note(Error error, bool unknown_field) {
+  const bool passes = lenient && (unknown_field || error.code == ErrorCode::unsupported);
+  std::optional<Error>& place = passes ? beyond : first;
+  if (!place) place = std::move(error);
+}
+
 // --- JsonValue ------------------------------------------------------------------------------------------------
 
 JsonValue::Kind JsonValue::kind() const noexcept {
@@ -46,7 +52,7 @@ JsonValue::Kind JsonValue::kind() const noexcept {
 void JsonValue::fail(std::string_view message, ErrorCode code) const {
   if (fault_->first) return;
   const std::string_view where = path_.empty() ? std::string_view{"the body"} : std::string_view{path_};
-  fault_->first = Error{code, fmt::format("{} {}", where, message), path_, {}};
+  fault_->note({code, fmt::format("{} {}", where, message), path_, {}});
 }
 
 void JsonValue::wrong_type(std::string_view wanted) const {
@@ -163,7 +169,7 @@ void JsonReader::fail(std::string_view name, std::string_view message, ErrorCode
   if (fault_->first) return;
   std::string path = path_of(name);
   std::string text = fmt::format("{} {}", path, message);
-  fault_->first = Error{code, std::move(text), std::move(path), {}};
+  fault_->note({code, std::move(text), std::move(path), {}});
 }
 
 std::optional<std::string> JsonReader::string(std::string_view name) {
@@ -232,6 +238,12 @@ void JsonReader::read(std::string_view name, std::optional<bool>& out) {
   if (const auto v = value(name)) out = v->boolean();
 }
 
+std::vector<std::string_view> JsonReader::names() const {
+  std::vector<std::string_view> out;
+  for (const simdjson::dom::key_value_pair field : object_) out.push_back(field.key);
+  return out;
+}
+
 void JsonReader::ignore(std::initializer_list<std::string_view> names) {
   known_.insert(known_.end(), names.begin(), names.end());
 }
@@ -240,15 +252,22 @@ void JsonReader::refuse(std::string_view name, std::string_view why) {
   if (const auto v = value(name)) v->fail(why, ErrorCode::unsupported);
 }
 
+void JsonReader::note_unknown(std::string_view key) {
+  std::string path = path_of(key);
+  const auto nearest = nearest_word(key, known_);
+  std::string text = nearest ? fmt::format("{} is not a known field; did you mean '{}'?", path, *nearest)
+                             : fmt::format("{} is not a known field", path);
+  fault_->note({ErrorCode::invalid_request, std::move(text), std::move(path), {}}, true);
+}
+
 void JsonReader::finish() {
   if (fault_->first) return;
   std::vector<std::string_view> seen;
   for (const simdjson::dom::key_value_pair field : object_) {
     const std::string_view key = field.key;
     if (std::ranges::find(known_, key) == known_.end()) {
-      const auto nearest = nearest_word(key, known_);
-      return fail(key, nearest ? fmt::format("is not a known field; did you mean '{}'?", *nearest)
-                               : std::string{"is not a known field"});
+      note_unknown(key);
+      if (fault_->first) return;
     }
     if (std::ranges::find(seen, key) != seen.end()) return fail(key, "appears twice");
     seen.push_back(key);
@@ -277,6 +296,14 @@ JsonValue JsonDocument::root() const { return JsonValue{state_->root, {}, state_
 Result<> JsonDocument::read(const JsonValue::OnObject& on_object) const {
   root().object(on_object);
   return check();
+}
+
+Result<std::optional<Error>> JsonDocument::read_leniently(const JsonValue::OnObject& on_object) {
+  state_->fault.lenient = true;
+  const Result<> done = read(on_object);
+  std::optional<Error>& beyond = state_->fault.beyond;
+  if (done) return std::move(beyond);
+  return hearth::fail(beyond ? *std::move(beyond) : done.error());  // a fault behind it may be no other than it
 }
 
 Result<> JsonDocument::check() const {

@@ -27,6 +27,10 @@ class JsonReader;
 namespace detail {
 struct JsonFault {
   std::optional<Error> first;
+  std::optional<Error> beyond;  // the first that is no fault for a lenient reader
+  bool lenient = false;
+
+  void note(Error error, bool unknown_field = false);
 };
 }  // namespace detail
 
@@ -100,6 +104,8 @@ class JsonReader {
   void read(std::string_view name, std::optional<std::int32_t>& out, std::int64_t least, std::int64_t most);
   void read(std::string_view name, std::optional<bool>& out);
 
+  /// Of all fields that are there, in their order.
+  std::vector<std::string_view> names() const;
   /// Known and without effect on the answer: any value is fine.
   void ignore(std::initializer_list<std::string_view> names);
   /// Known, but not supported: a 400 that names it, unless absent or null. `why` goes on after the name.
@@ -109,12 +115,15 @@ class JsonReader {
   void fail(std::string_view name, std::string_view message, ErrorCode code = ErrorCode::invalid_request);
   std::string path_of(std::string_view name) const;
   bool failed() const noexcept { return fault_->first.has_value(); }
+  /// A lenient reader has passed over something, which may leave a list shorter than it is.
+  bool passed_over() const noexcept { return fault_->beyond.has_value(); }
 
  private:
   friend class JsonValue;
   friend class JsonDocument;
   JsonReader(simdjson::dom::object object, std::string path, detail::JsonFault& fault);
   void finish();
+  void note_unknown(std::string_view key);
 
   simdjson::dom::object object_;
   std::string path_;
@@ -131,6 +140,9 @@ class JsonDocument {
   JsonValue root() const;
   /// Reads the root, which must be an object, and returns the first fault, unknown fields included.
   Result<> read(const JsonValue::OnObject& on_object) const;
+  /// As read, but what is well formed and only not supported, or not known, is no fault: the first such thing is
+  /// returned as the error that it would be.
+  Result<std::optional<Error>> read_leniently(const JsonValue::OnObject& on_object);
   /// The first fault recorded so far.
   Result<> check() const;
 

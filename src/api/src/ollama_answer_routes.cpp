@@ -108,7 +108,9 @@ Task<Result<inference::Embeddings>> async_embed_all(Call& call, provider::Reques
 Task<Result<>> async_chat(Call& call) {
   HEARTH_CO_TRY(ChatCall request, decode_chat(call.request().body));
   HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
+  if (request.load_only && request.beyond) co_return hearth::fail(*std::move(request.beyond));
   if (request.load_only) co_return co_await async_load_only(call, std::move(context), Shape::chat);
+  HEARTH_CO_CHECKED(call.allow_verbatim(request.chat, inference::Wire::ollama, std::move(request.beyond)));
   HEARTH_CO_CHECKED(co_await async_check_thinking(call, context, request.chat));
   AnswerHead head{.shape = Shape::chat, .model = request.common.model, .context = {}};
   HEARTH_CO_TRY(provider::EventStreamPtr events,

@@ -116,9 +116,9 @@ void read_generate(JsonReader& r, GenerateCall& out) {
 }  // namespace
 
 Result<ChatCall> decode_chat(std::string_view body) {
-  HEARTH_TRY(const JsonDocument document, JsonDocument::parse(body));
+  HEARTH_TRY(JsonDocument document, JsonDocument::parse(body));
   ChatCall out;
-  HEARTH_CHECKED(document.read([&](JsonReader& r) {
+  HEARTH_TRY(out.beyond, document.read_leniently([&](JsonReader& r) {
     inference::ChatRequest& chat = out.chat;
     read_common(r, out.common, chat.generation);
     read_output(r, chat.generation);
@@ -127,7 +127,7 @@ Result<ChatCall> decode_chat(std::string_view body) {
     r.each("messages", kMaxMessages, [&](const JsonValue& item) { read_message(item, chat.messages); });
     read_tools(r, chat.tools);
     out.stream = r.boolean("stream").value_or(true);
-    out.load_only = chat.messages.empty();
+    out.load_only = chat.messages.empty() && !r.passed_over();
     chat.model = out.common.model;
     if (!chat.messages.empty() && chat.messages.back().role == "assistant") {
       chat.continue_final_message = true;

@@ -37,7 +37,8 @@ struct ChatCall {
   Common common;
   inference::ChatRequest chat;
   bool stream = true;
-  bool load_only = false;  // nothing to answer: load the model, or unload it when keep_alive is 0
+  bool load_only = false;         // nothing to answer: load the model, or unload it when keep_alive is 0
+  std::optional<Error> beyond{};  // what only an Ollama can do
 };
 
 struct GenerateCall {

@@ -6,8 +6,11 @@
 namespace hearth::api::openai {
 
 Task<Result<>> async_chat(Call& call) {
-  HEARTH_CO_TRY(ChatCall wanted, read_chat(call.request().body));
+  HEARTH_CO_TRY(ChatCall wanted, read_chat_leniently(call.request().body));
   HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
+  if (wanted.standard || wanted.beyond) {
+    HEARTH_CO_CHECKED(call.allow_verbatim(wanted.request, inference::Wire::openai, std::move(wanted.beyond)));
+  }
   if (!wanted.view.degraded.empty()) call.degraded(wanted.view.degraded);
   const Head head = make_head(call, "chatcmpl-", wanted.request.model);
   const bool logprobs = wanted.request.generation.logprobs.has_value();

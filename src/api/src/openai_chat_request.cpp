@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "openai_messages.hpp"
 #include "openai_tools.hpp"
 #include "sampling_reader.hpp"
@@ -15,6 +18,42 @@ using inference::Generation;
 using Kind = JsonValue::Kind;
 
 constexpr std::size_t kMaxTemplateArguments = 64;
+/// Other fields that are read are extensions of several servers, which do not agree on their names.
+constexpr auto kStandardFields = std::to_array<std::string_view>({"audio",
+                                                                  "frequency_penalty",
+                                                                  "function_call",
+                                                                  "functions",
+                                                                  "logit_bias",
+                                                                  "logprobs",
+                                                                  "max_tokens",
+                                                                  "max_completion_tokens",
+                                                                  "messages",
+                                                                  "metadata",
+                                                                  "modalities",
+                                                                  "model",
+                                                                  "n",
+                                                                  "parallel_tool_calls",
+                                                                  "prediction",
+                                                                  "presence_penalty",
+                                                                  "prompt_cache_key",
+                                                                  "prompt_cache_retention",
+                                                                  "reasoning_effort",
+                                                                  "response_format",
+                                                                  "safety_identifier",
+                                                                  "seed",
+                                                                  "service_tier",
+                                                                  "stop",
+                                                                  "store",
+                                                                  "stream",
+                                                                  "stream_options",
+                                                                  "temperature",
+                                                                  "tool_choice",
+                                                                  "tools",
+                                                                  "top_logprobs",
+                                                                  "top_p",
+                                                                  "user",
+                                                                  "verbosity",
+                                                                  "web_search_options"});
 
 /// max_completion_tokens, the older max_tokens, and llama-server's n_predict, which has -1 for no limit.
 void read_max_tokens(JsonReader& r, Generation& out) {
@@ -114,6 +153,9 @@ void read_body(JsonReader& r, ChatCall& out) {
   read_engine_fields(r, generation);
   read_reasoning(r, out);
   read_template(r, request);
+  out.standard = std::ranges::all_of(r.names(), [](std::string_view name) {
+    return std::ranges::find(kStandardFields, name) != kStandardFields.end();
+  });
   read_view(r, out.view);
   ignore_account_fields(r);
   refuse_unsupported(r);
@@ -152,6 +194,13 @@ Result<ChatCall> read_chat(std::string_view body) {
   HEARTH_TRY(const JsonDocument document, JsonDocument::parse(body));
   ChatCall out;
   HEARTH_CHECKED(document.read([&](JsonReader& r) { read_body(r, out); }));
+  return out;
+}
+
+Result<ChatCall> read_chat_leniently(std::string_view body) {
+  HEARTH_TRY(JsonDocument document, JsonDocument::parse(body));
+  ChatCall out;
+  HEARTH_TRY(out.beyond, document.read_leniently([&](JsonReader& r) { read_body(r, out); }));
   return out;
 }
 

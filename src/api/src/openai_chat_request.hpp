@@ -18,10 +18,14 @@ struct View {
 struct ChatCall {
   inference::ChatRequest request;  // `model` is empty when the client named none
   View view;
+  bool standard = true;         // nothing in it but what OpenAI defines
+  std::optional<Error> beyond;  // of a lenient reader: what only a server elsewhere can do
 };
 
 /// The body of POST /v1/chat/completions. Pure.
 Result<ChatCall> read_chat(std::string_view body);
+/// The same, but what is not supported or not known here is left in `beyond`.
+Result<ChatCall> read_chat_leniently(std::string_view body);
 
 /// stream and stream_options.
 void read_view(JsonReader& r, View& view);

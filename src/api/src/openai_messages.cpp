@@ -161,7 +161,8 @@ void read_messages(JsonReader& r, inference::ChatRequest& out) {
     if (continues) return value.fail("may not follow a message with prefix: true, which must be the last");
     continues = read_message(value, out.messages.emplace_back());
   });
-  if (!given || (out.messages.empty() && !r.failed())) r.fail("messages", "is required and must not be empty");
+  if (!given || (out.messages.empty() && !r.failed() && !r.passed_over()))
+    r.fail("messages", "is required and must not be empty");
   if (continues) {
     out.continue_final_message = true;
     out.add_generation_prompt = false;

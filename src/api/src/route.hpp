@@ -53,7 +53,7 @@ struct Shared {
 /// One request on its way through a handler. Lives in the dispatcher's frame; that connection's coroutine only.
 class Call {
  public:
-  Call(std::shared_ptr<Shared> shared, const net::Request& request, net::Responder& responder, RouteMatch match,
+  Call(std::shared_ptr<Shared> shared, net::Request& request, net::Responder& responder, RouteMatch match,
        Family family);
 
   const net::Request& request() const noexcept { return request_; }
@@ -82,6 +82,10 @@ class Call {
   /// The model that this request names, or the default one when it names none. Goes into the headers and the record.
   /// Also reads the x-hearth-* headers: invalid_request names one that is wrong.
   Result<std::string> choose_model(std::string name);
+  /// Lets servers that speak the client's protocol have the body as it is, where `chat.model` may be at one; it is
+  /// taken out of the request. Fails with `beyond` where none can be. After choose_model().
+  Result<> allow_verbatim(inference::ChatRequest& chat, inference::Wire wire, std::optional<Error> beyond,
+                          std::initializer_list<std::string_view> headers = {});
   /// Something was left out or replaced: said in x-hearth-degraded, each once. Before the answer begins.
   void degraded(const std::string& what);
   /// What the streams of this answer say of themselves: what is degraded, and where they come from.
@@ -102,7 +106,7 @@ class Call {
   net::Headers headers(std::string_view content_type) const;
 
   std::shared_ptr<Shared> shared_;
-  const net::Request& request_;
+  net::Request& request_;
   net::Responder& responder_;
   std::string argument_;
   Family family_;

@@ -41,7 +41,7 @@ Shared::Shared(Services s)
 
 Shared::~Shared() = default;
 
-Call::Call(std::shared_ptr<Shared> shared, const net::Request& request, net::Responder& responder, RouteMatch match,
+Call::Call(std::shared_ptr<Shared> shared, net::Request& request, net::Responder& responder, RouteMatch match,
            Family family)
     : shared_{std::move(shared)}, request_{request}, responder_{responder}, argument_{match.argument}, family_{family} {
   record_.id = random_id("req_");
@@ -78,6 +78,23 @@ Result<std::string> Call::choose_model(std::string name) {
   record_.model = name;
   if (!is_elsewhere(name)) target_ = "local/" + header_safe(name);
   return name;
+}
+
+Result<> Call::allow_verbatim(inference::ChatRequest& chat, inference::Wire wire, std::optional<Error> beyond,
+                              std::initializer_list<std::string_view> headers) {
+  if (!is_elsewhere(chat.model)) {
+    if (beyond) return hearth::fail(*std::move(beyond));
+    return {};
+  }
+  auto verbatim = std::make_shared<inference::Verbatim>();
+  verbatim->wire = wire;
+  verbatim->body = std::make_shared<const std::string>(std::move(request_.body));
+  verbatim->beyond = std::move(beyond);
+  for (const std::string_view name : headers) {
+    if (const auto value = request_.headers.get(name)) verbatim->headers.emplace_back(name, *value);
+  }
+  chat.verbatim = std::move(verbatim);
+  return {};
 }
 
 net::Headers Call::headers(std::string_view content_type) const {

@@ -107,7 +107,7 @@ class Report {
   Call& call_;
 };
 
-Task<> async_handle(std::shared_ptr<Shared> shared, const net::Request& request, net::Responder& responder) {
+Task<> async_handle(std::shared_ptr<Shared> shared, net::Request& request, net::Responder& responder) {
   const Result<RouteMatch> match = find_route(kRoutes, request.method, request.path);
   const Family family = match ? match->route->family : family_of_path(request.path);
   Call call{shared, request, responder, match ? *match : RouteMatch{}, family};
@@ -124,9 +124,8 @@ Task<> async_handle(std::shared_ptr<Shared> shared, const net::Request& request,
 
 net::Handler make_handler(Services services) {
   auto shared = std::make_shared<Shared>(std::move(services));
-  return [shared](const net::Request& request, net::Responder& responder) {
-    return async_handle(shared, request, responder);
-  };
+  return
+      [shared](net::Request& request, net::Responder& responder) { return async_handle(shared, request, responder); };
 }
 
 net::BodyPlanner make_body_planner(Services services) {

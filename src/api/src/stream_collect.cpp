@@ -69,7 +69,10 @@ void add_event(std::vector<CollectedChoice>& choices, Event event) {
                    append(choice.logprobs, e.logprobs);
                    append(choice.tokens, e.tokens);
                  },
-                 [&](ReasoningDelta& e) { choice.reasoning += e.text; },
+                 [&](ReasoningDelta& e) {
+                   choice.reasoning += e.text;
+                   choice.signature += e.signature;
+                 },
                  [&](ToolCallDelta& e) { add_tool_call(choice.tool_calls, e); },
                  [&](Finished& e) { choice.finished = std::move(e); },
                  [](Failed&) {},

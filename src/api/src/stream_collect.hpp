@@ -14,6 +14,7 @@ struct CollectedChoice {
   inference::PromptDone prompt;
   std::string text;
   std::string reasoning;
+  std::string signature;  // of the reasoning
   std::vector<inference::ToolCall> tool_calls;
   std::vector<inference::TokenLogprob> logprobs;
   std::vector<inference::TokenId> tokens;

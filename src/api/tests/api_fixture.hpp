@@ -54,7 +54,7 @@ class ApiTest : public ::testing::Test {
     return handler_;
   }
 
-  void run(const net::Request& r, FakeResponder& responder) {
+  void run(net::Request r, FakeResponder& responder) {
     asio::co_spawn(io, handler()(r, responder), asio::detached);
     io.restart();
     io.run();

@@ -152,7 +152,7 @@ TEST_F(Native, MetricsComeFromTheHook) {
   Services s = services();
   s.metrics_text = [] { return std::string{"up 1\n"}; };
   const net::Handler handler = make_handler(std::move(s));
-  const net::Request scrape = request("GET", "/metrics");
+  net::Request scrape = request("GET", "/metrics");
   FakeResponder got;
   asio::co_spawn(io, handler(scrape, got), asio::detached);
   io.restart();

@@ -101,7 +101,7 @@ TEST_F(OllamaStore, AReaderThatGoesAwayCancelsThePull) {
   }
   Services s{.engine = engine, .store = stepwise, .version = "t"};
   const net::Handler handler = make_handler(std::move(s));
-  const net::Request pull = request("POST", "/api/pull", R"({"model":"a"})");
+  net::Request pull = request("POST", "/api/pull", R"({"model":"a"})");
   FakeResponder responder;
   responder.gone_after = 2;
 
@@ -205,7 +205,7 @@ TEST_F(OllamaStore, ThePredicateDecidesWhoMayManage) {
   FakeResponder refused;
 
   asio::co_spawn(io, handler(stranger, allowed), asio::detached);
-  const net::Request local = request("POST", "/api/pull", R"({"model":"b"})");
+  net::Request local = request("POST", "/api/pull", R"({"model":"b"})");
   asio::co_spawn(io, handler(local, refused), asio::detached);
   io.run();
 

@@ -137,7 +137,7 @@ TEST_F(RouteTest, BlobUploadsAreSpooledAndOtherBodiesBounded) {
   ASSERT_TRUE(chat);
   EXPECT_EQ(chat->max_bytes, limits.max_body_bytes);
   EXPECT_TRUE(chat->spool_path.empty());
-  const net::Request upload = request("POST", "/api/blobs/sha256:" + std::string(64, 'b'));
+  net::Request upload = request("POST", "/api/blobs/sha256:" + std::string(64, 'b'));
   const auto blob = plan(upload);
   ASSERT_TRUE(blob);
   EXPECT_EQ(blob->max_bytes, limits.max_blob_bytes);

@@ -59,7 +59,7 @@ TEST_F(StreamTest, SilenceIsFilledWithCommentsAndTheAnswerGoesOn) {
   Script script = says({"a", "b"});
   script.hold_at = 2;
   engine.scripts = {script};
-  const net::Request r = request("POST", "/v1/chat/completions", chat.dump());
+  net::Request r = request("POST", "/v1/chat/completions", chat.dump());
   FakeResponder responder;
   responder.on_write = [&](std::size_t writes) {
     if (writes == 4) engine.release();
@@ -76,7 +76,7 @@ TEST_F(StreamTest, SilenceBeforeTheFirstEventBeginsTheAnswer) {
   limits.keep_alive = std::chrono::milliseconds{1};
   Script script{.events = {failed(ErrorCode::internal, "late")}, .hold_at = 0};
   engine.scripts = {script};
-  const net::Request r = request("POST", "/v1/chat/completions", chat.dump());
+  net::Request r = request("POST", "/v1/chat/completions", chat.dump());
   FakeResponder responder;
   responder.on_write = [&](std::size_t) { engine.release(); };
   run(r, responder);
@@ -91,7 +91,7 @@ TEST_F(StreamTest, AClientThatIsGoneEndsTheStream) {
   script.hold_at = 2;
   engine.scripts = {script};
   limits.keep_alive = std::chrono::milliseconds{1};
-  const net::Request r = request("POST", "/v1/chat/completions", chat.dump());
+  net::Request r = request("POST", "/v1/chat/completions", chat.dump());
   FakeResponder responder;
   responder.gone_after = 1;
   run(r, responder);
@@ -108,7 +108,7 @@ TEST_F(StreamTest, CancellationOfTheHandlerDestroysTheStreamAndIsRecorded) {
     Script script = says({"a", "b"});
     script.hold_at = 1;
     engine.scripts = {script};
-    const net::Request r = request("POST", "/v1/chat/completions", chat.dump());
+    net::Request r = request("POST", "/v1/chat/completions", chat.dump());
     FakeResponder responder;
     asio::cancellation_signal signal;
     bool ended = false;

@@ -78,6 +78,7 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
                                 .context = model.context,
                                 .quality = model.quality,
                                 .price = model.price,
+                                .wire = provider::wire_of(provider.options.kind),
                                 .local = nullptr,
                                 .remote = remote == remotes.end() ? nullptr : remote->second});
     }

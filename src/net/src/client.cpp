@@ -184,7 +184,7 @@ Task<Result<>> PooledClient::async_attempt(Exchange& x) {
 // The error_code is the connection's; an Error is the caller's fault.
 Task<Result<boost::system::error_code>> PooledClient::async_send(Exchange& x) {
   FileHandle file;
-  std::uint64_t length = x.request.body.size();
+  std::uint64_t length = x.request.body.size() + x.request.rest.size();
   if (!x.request.body_file.empty()) {
     struct stat info{};
     auto open_file = [&file, &info, &x] {
@@ -200,14 +200,19 @@ Task<Result<boost::system::error_code>> PooledClient::async_send(Exchange& x) {
     }
   }
   HEARTH_CO_TRY(std::string head, request_head(x.request, length));
-  if (file.fd < 0 && head.size() + x.request.body.size() <= kFilePiece) {
+  if (file.fd < 0 && head.size() + length <= kFilePiece) {
     head += x.request.body;  // one write, one packet for small ones
+    for (const std::string_view piece : x.request.rest.pieces) head += piece;
     co_return co_await async_send_all(*x.stream, head, x.request.idle_timeout);
   }
   const auto ec = co_await async_send_all(*x.stream, head, x.request.idle_timeout);
   if (ec) co_return ec;
-  if (file.fd < 0) co_return co_await async_send_all(*x.stream, x.request.body, x.request.idle_timeout);
-  co_return co_await async_send_file(x, length, file.fd);
+  if (file.fd >= 0) co_return co_await async_send_file(x, length, file.fd);
+  auto sent = co_await async_send_all(*x.stream, x.request.body, x.request.idle_timeout);
+  for (const std::string_view piece : x.request.rest.pieces) {
+    if (!sent) sent = co_await async_send_all(*x.stream, piece, x.request.idle_timeout);
+  }
+  co_return sent;
 }
 
 Task<Result<boost::system::error_code>> PooledClient::async_send_file(Exchange& x, std::uint64_t length, int fd) {

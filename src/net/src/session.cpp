@@ -229,7 +229,7 @@ Task<Session::Next> Session::async_answer(const RequestHead& head, Request reque
 }
 
 // Ends by value also when the handler throws: a throwing operand of || would hide behind the other one.
-Task<bool> Session::async_call_handler(const Request& request, ConnectionResponder& responder) {
+Task<bool> Session::async_call_handler(Request& request, ConnectionResponder& responder) {
   std::string failure;
   try {
     co_await shared_.handler(request, responder);

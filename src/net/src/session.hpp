@@ -55,7 +55,7 @@ class Session {
   Task<std::expected<void, Refusal>> async_receive_chunked(std::uint64_t max_bytes, class BodySink& sink);
   Task<std::expected<void, Refusal>> async_more_body();
   Task<Next> async_answer(const RequestHead& head, Request request);
-  Task<bool> async_call_handler(const Request& request, ConnectionResponder& responder);
+  Task<bool> async_call_handler(Request& request, ConnectionResponder& responder);
   Task<> async_refuse(Refusal refusal, std::string path);
 
   ServerShared& shared_;

@@ -68,6 +68,7 @@ ContentDigest ContentDigest::of(const inference::ChatRequest& request) {
     hasher.add(tool.parameters);
   }
   hasher.add(request.system_default);
+  if (request.verbatim) hasher.add(*request.verbatim->body);  // may hold more than was understood
   return ContentDigest{hasher.value()};
 }
 

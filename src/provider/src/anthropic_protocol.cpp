@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <array>
 #include <map>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "hearth/net/sse.hpp"
 #include "protocol.hpp"
 #include "upstream_error.hpp"
+#include "verbatim_body.hpp"
 
 namespace hearth::provider {
 namespace {
@@ -104,6 +106,8 @@ class AnthropicDecoder final : public AnswerDecoder {
       out.push_back({.choice = 0, .body = inference::TextDelta{.text = std::move(text), .logprobs = {}, .tokens = {}}});
     } else if (std::string thought = text_at(delta, "thinking"); !thought.empty()) {
       out.push_back({.choice = 0, .body = inference::ReasoningDelta{std::move(thought)}});
+    } else if (std::string seal = text_at(delta, "signature"); !seal.empty()) {
+      out.push_back({.choice = 0, .body = inference::ReasoningDelta{.text = {}, .signature = std::move(seal)}});
     } else if (std::string piece = text_at(delta, "partial_json"); !piece.empty()) {
       const auto call = calls_.find(count_at(json, "index"));
       if (call == calls_.end()) return;
@@ -144,12 +148,23 @@ class AnthropicDecoder final : public AnswerDecoder {
   bool ended_ = false;
 };
 
+constexpr const char* kVersion = "2023-06-01";
+
+HttpCall forwarded(const inference::ChatRequest& request) {
+  const std::array edits{Edit{"model", dump(request.model)}, Edit{"stream", "true"}};
+  HttpCall call = edited_call("/v1/messages", request.verbatim->body, edits);
+  for (const auto& [name, value] : request.verbatim->headers) call.headers.add(name, value);
+  if (!call.headers.get("anthropic-version")) call.headers.add("anthropic-version", kVersion);
+  return call;
+}
+
 class AnthropicProtocol final : public Protocol {
  public:
   Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    if (request.verbatim && request.verbatim->wire == inference::Wire::anthropic) return forwarded(request);
     HEARTH_TRY(const Json body, anthropic_body(request));
-    HttpCall call{.path = "/v1/messages", .headers = {}, .body = dump(body)};
-    call.headers.add("anthropic-version", "2023-06-01");
+    HttpCall call{.path = "/v1/messages", .headers = {}, .body = dump(body), .rest = {}};
+    call.headers.add("anthropic-version", kVersion);
     return call;
   }
   Result<HttpCall> complete(const inference::CompletionRequest&) const override { return cannot("a raw completion"); }

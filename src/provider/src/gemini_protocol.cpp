@@ -10,6 +10,7 @@
 #include "hearth/net/sse.hpp"
 #include "protocol.hpp"
 #include "upstream_error.hpp"
+#include "verbatim_body.hpp"
 
 namespace hearth::provider {
 namespace {
@@ -146,16 +147,20 @@ class GeminiDecoder final : public AnswerDecoder {
 class GeminiProtocol final : public Protocol {
  public:
   Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    std::string path = fmt::format("/v1beta/models/{}:streamGenerateContent?alt=sse", request.model);
+    if (request.verbatim && request.verbatim->wire == inference::Wire::gemini) {
+      return edited_call(std::move(path), request.verbatim->body, {});
+    }
     HEARTH_TRY(const Json body, gemini_body(request));
-    return HttpCall{.path = fmt::format("/v1beta/models/{}:streamGenerateContent?alt=sse", request.model),
-                    .headers = {},
-                    .body = dump(body)};
+    return HttpCall{.path = std::move(path), .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> complete(const inference::CompletionRequest&) const override { return cannot("a raw completion"); }
   Result<HttpCall> embed(const inference::EmbeddingRequest& request) const override {
     HEARTH_TRY(const Json body, gemini_embed_body(request));
-    return HttpCall{
-        .path = fmt::format("/v1beta/models/{}:batchEmbedContents", request.model), .headers = {}, .body = dump(body)};
+    return HttpCall{.path = fmt::format("/v1beta/models/{}:batchEmbedContents", request.model),
+                    .headers = {},
+                    .body = dump(body),
+                    .rest = {}};
   }
   Result<HttpCall> rerank(const inference::RerankRequest&) const override { return cannot("rerank"); }
   std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t) const override { return std::make_unique<GeminiDecoder>(); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <array>
+
 #include <utility>
 
 #include "hearth/base/text.hpp"
@@ -8,6 +10,7 @@
 #include "ollama_request.hpp"
 #include "protocol.hpp"
 #include "upstream_error.hpp"
+#include "verbatim_body.hpp"
 
 namespace hearth::provider {
 namespace {
@@ -105,16 +108,20 @@ class OllamaDecoder final : public AnswerDecoder {
 class OllamaProtocol final : public Protocol {
  public:
   Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    if (request.verbatim && request.verbatim->wire == inference::Wire::ollama) {
+      const std::array edits{Edit{"model", dump(request.model)}, Edit{"stream", "true"}};
+      return edited_call("/api/chat", request.verbatim->body, edits);
+    }
     HEARTH_TRY(const Json body, ollama_chat_body(request));
-    return HttpCall{.path = "/api/chat", .headers = {}, .body = dump(body)};
+    return HttpCall{.path = "/api/chat", .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> complete(const inference::CompletionRequest& request) const override {
     HEARTH_TRY(const Json body, ollama_generate_body(request));
-    return HttpCall{.path = "/api/generate", .headers = {}, .body = dump(body)};
+    return HttpCall{.path = "/api/generate", .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> embed(const inference::EmbeddingRequest& request) const override {
     HEARTH_TRY(const Json body, ollama_embed_body(request));
-    return HttpCall{.path = "/api/embed", .headers = {}, .body = dump(body)};
+    return HttpCall{.path = "/api/embed", .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> rerank(const inference::RerankRequest&) const override { return cannot("rerank"); }
   std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t) const override { return std::make_unique<OllamaDecoder>(); }

@@ -1,19 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "openai_answer.hpp"
 #include "openai_request.hpp"
 #include "protocol.hpp"
+#include "verbatim_body.hpp"
 
 namespace hearth::provider {
 namespace {
 
 HttpCall call(std::string path, const Json& body) {
-  return {.path = std::move(path), .headers = {}, .body = dump(body)};
+  return {.path = std::move(path), .headers = {}, .body = dump(body), .rest = {}};
 }
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorCode::upstream_error, fmt::format("the server's answer is malformed: {}", what));
+}
+
+/// OpenAI takes no thoughts back; only a translation leaves them out.
+bool has_thoughts(const inference::ChatRequest& request) {
+  return std::ranges::any_of(request.messages, [](const auto& message) { return !message.reasoning.empty(); });
+}
+
+bool may_forward(Dialect dialect, const inference::ChatRequest& request) {
+  if (!request.verbatim || request.verbatim->wire != inference::Wire::openai) return false;
+  return request.verbatim->beyond || dialect != Dialect::openai || !has_thoughts(request);
+}
+
+HttpCall forwarded(Dialect dialect, const inference::ChatRequest& request) {
+  std::vector<Edit> edits{
+      {"model", dump(request.model)}, {"stream", "true"}, {"stream_options", R"({"include_usage":true})"}};
+  if (dialect == Dialect::openai) {  // its newer models know the newer name only
+    const std::string_view limit = raw_member(*request.verbatim->body, "max_tokens");
+    if (!limit.empty()) {
+      edits.push_back({"max_tokens", {}});
+      edits.push_back({"max_completion_tokens", std::string{limit}});
+    }
+  }
+  return edited_call("/v1/chat/completions", request.verbatim->body, edits);
 }
 
 class OpenAiProtocol final : public Protocol {
@@ -21,6 +47,7 @@ class OpenAiProtocol final : public Protocol {
   explicit OpenAiProtocol(Dialect dialect) : dialect_{dialect} {}
 
   Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    if (may_forward(dialect_, request)) return forwarded(dialect_, request);
     HEARTH_TRY(const Json body, openai_chat_body(dialect_, request));
     return call("/v1/chat/completions", body);
   }

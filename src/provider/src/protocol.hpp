@@ -9,6 +9,7 @@
 #include "hearth/base/result.hpp"
 #include "hearth/inference/event.hpp"
 #include "hearth/inference/request.hpp"
+#include "hearth/net/client.hpp"
 #include "hearth/net/http.hpp"
 
 /// The wire protocols of remote servers as pure functions: native types to bytes and bytes to native events. No socket,
@@ -20,6 +21,7 @@ struct HttpCall {
   std::string path;
   net::Headers headers;  // beyond Content-Type and the credential
   std::string body;
+  net::SharedPieces rest;  // of the body, behind `body`
 };
 
 /// Turns the body of one answer with status 200 into events. One coroutine; pieces may be cut anywhere.

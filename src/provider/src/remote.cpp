@@ -108,6 +108,7 @@ net::ClientRequest RemoteImpl::to_request(HttpCall call, Deadline deadline) cons
     request.headers.add(std::move(name), std::move(value));
   }
   request.body = std::move(call.body);
+  request.rest = std::move(call.rest);
   request.connect_timeout = options_.connect_timeout;
   request.idle_timeout = options_.idle_timeout;
   if (deadline.reachable()) {
@@ -235,6 +236,13 @@ Task<> RemoteImpl::async_close() {
 }
 
 }  // namespace
+
+inference::Wire wire_of(const std::string& kind) {
+  if (kind == "anthropic") return inference::Wire::anthropic;
+  if (kind == "gemini") return inference::Wire::gemini;
+  if (kind == "ollama") return inference::Wire::ollama;
+  return inference::Wire::openai;
+}
 
 Result<> check_remote(const RemoteOptions& options) {
   HEARTH_CHECKED(make_protocol(options.kind));

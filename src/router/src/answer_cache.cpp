@@ -109,6 +109,7 @@ void add(Key& key, const inference::ChatRequest& request) {
     key.add(tool.parameters);
     key.add(tool.strict);
   }
+  if (request.verbatim && request.verbatim->beyond) key.add(*request.verbatim->body);
   key.add(request.tool_choice.mode);
   key.add(request.tool_choice.name);
   key.add(request.parallel_tool_calls);

@@ -92,6 +92,10 @@ Facts facts_of(const inference::ChatRequest& request) {
   add_generation(request.generation, facts);
   add_conversation(request, facts);
   facts.traits = traits_of(last_question(request));
+  if (request.verbatim) {
+    facts.wire = request.verbatim->wire;
+    facts.beyond = request.verbatim->beyond;
+  }
   return facts;
 }
 

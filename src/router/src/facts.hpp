@@ -23,6 +23,8 @@ struct Facts {
   TextTraits traits;               // of the last question
   std::optional<float> gain;       // what a strong model is expected to add; for `learned` and explanations
   policy::ContentDigest content;
+  inference::Wire wire = inference::Wire::none;  // the protocol of `beyond`
+  std::optional<Error> beyond;                   // what only servers of that protocol can do; nullopt: anyone may
 };
 inline constexpr std::int64_t kUsualAnswer = 256;
 

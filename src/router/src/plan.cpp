@@ -12,12 +12,19 @@ namespace {
 constexpr std::array<std::string_view, 8> kExclusionNames{"",     "policy", "capability", "context",
                                                           "cost", "budget", "latency",    "health"};
 
+/// A field nobody knows is perhaps a typing error: it must not decide in silence which of a route's targets answers.
+bool is_strange_to_some(const Table& table, const Route& route, const Facts& facts) {
+  if (!facts.beyond || facts.beyond->code != ErrorCode::invalid_request) return false;
+  return !std::ranges::all_of(route.targets, [&](std::size_t i) { return table.targets[i].wire == facts.wire; });
+}
+
 Exclusion exclude(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
                   const policy::Grants& grants, const Health& health, Clock::time_point now, Candidate& candidate) {
   const bool permitted =
       table.policy->permit(wishes.subject, wishes.label, facts.content, target.destination(), grants).has_value();
   if (!permitted) return Exclusion::policy;
   if ((facts.needs & ~target.capabilities) != 0) return Exclusion::capability;
+  if (facts.beyond && facts.wire != target.wire) return Exclusion::capability;
   if (target.context > 0 && facts.prompt_tokens >= target.context) return Exclusion::context;
   candidate.cost_usd = static_cast<float>(cost_of(target.price, facts.prompt_tokens, 0, facts.answer_tokens));
   if (wishes.max_cost_usd && candidate.cost_usd > *wishes.max_cost_usd) return Exclusion::cost;
@@ -134,9 +141,11 @@ Plan make_plan(const Table& table, const Route& route, const Facts& facts, const
                std::uint32_t dice) {
   Plan plan;
   plan.candidates.reserve(route.targets.size());
+  const bool strange = is_strange_to_some(table, route, facts);
   for (const std::size_t index : route.targets) {
     Candidate candidate{.target = index, .quality = static_cast<float>(table.targets[index].quality)};
     candidate.exclusion = exclude(table, table.targets[index], facts, wishes, grants, *health[index], now, candidate);
+    if (strange && candidate.exclusion != Exclusion::policy) candidate.exclusion = Exclusion::capability;
     if (fits(candidate)) plan.order.push_back(plan.candidates.size());
     plan.candidates.push_back(candidate);
   }

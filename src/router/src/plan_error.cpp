@@ -16,6 +16,7 @@ Error nobody(const Table& table, const Route& route, const Plan& plan, const Fac
   };
   switch (last) {
     case Exclusion::capability: {
+      if (facts.beyond) return *facts.beyond;
       auto missing = static_cast<Capabilities>(~0U);
       for (const Candidate& c : plan.candidates) {
         if (c.exclusion == last) {

@@ -142,7 +142,12 @@ bool Run::asked_for_logprobs() const {
 
 Ask Run::with_logprobs() const {
   Ask ask = ask_;
-  if (!generation_of(ask).logprobs) generation_of(ask).logprobs = 0;
+  if (generation_of(ask).logprobs) return ask;
+  if (auto* chat = std::get_if<inference::ChatRequest>(&ask)) {
+    if (chat->verbatim && chat->verbatim->beyond) return ask;  // there is no other way to say it
+    chat->verbatim.reset();
+  }
+  generation_of(ask).logprobs = 0;
   return ask;
 }
 

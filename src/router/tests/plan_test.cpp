@@ -202,6 +202,26 @@ TEST_F(PlanTest, ExclusionsComeInTheirOrder) {
   EXPECT_THAT(made.order, ElementsAre(5));
 }
 
+TEST_F(PlanTest, WhatOnlyOneProtocolCanSayGoesToServersOfThatProtocol) {
+  add("own", 1, 0);
+  add("up", 0.5, 1).wire = inference::Wire::openai;
+  add("other", 0.9, 1).wire = inference::Wire::anthropic;
+  facts.wire = inference::Wire::openai;
+  EXPECT_THAT(plan().order, ElementsAre(0, 1, 2)) << "what all understand goes anywhere";
+  facts.beyond = error(ErrorCode::unsupported);
+  EXPECT_THAT(plan().order, ElementsAre(1));
+  EXPECT_EQ(plan().candidates[0].exclusion, Exclusion::capability);
+}
+
+TEST_F(PlanTest, AFieldThatNobodyKnowsDoesNotDecideWhichTargetAnswers) {
+  add("up", 0.5, 1).wire = inference::Wire::openai;
+  facts.wire = inference::Wire::openai;
+  facts.beyond = error(ErrorCode::invalid_request);
+  EXPECT_THAT(plan().order, ElementsAre(0)) << "no other could answer anyway";
+  add("own", 1, 0);
+  EXPECT_TRUE(plan().order.empty());
+}
+
 TEST_F(PlanTest, AConversationKeepsItsTargetUnlessItIsUnfit) {
   add("best", 1, 0);
   add("kept", 0.1, 0);

@@ -66,6 +66,7 @@ struct TextDelta {
 };
 struct ReasoningDelta {
   std::string text;
+  std::string signature{};  // the provider's seal of all of it, to be handed back unchanged; comes last
 };
 /// A new index opens a call; `id` and `name` come with the first delta of an index, arguments may come in pieces.
 struct ToolCallDelta {

@@ -11,6 +11,7 @@
 
 #include "hearth/inference/constraint.hpp"
 #include "hearth/inference/sampling.hpp"
+#include "hearth/inference/verbatim.hpp"
 
 /// The native vocabulary. Every client API is translated to these types at its edge, once; below `api` and
 /// `provider` nothing knows JSON. The few `std::string … JSON text` fields are opaque data to most code.
@@ -93,6 +94,7 @@ struct ChatRequest {
   std::string template_override;        // Jinja; empty: the model's own
   std::string system_default;           // used when no message has role system (Ollama's SYSTEM)
   Generation generation;
+  VerbatimPtr verbatim;  // null: there is none, or what is above was changed since
 };
 
 /// A raw prompt: no template.

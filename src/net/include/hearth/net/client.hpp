@@ -22,11 +22,24 @@ struct Url {
   std::string text() const;
 };
 
+/// Pieces of a text that they keep alive.
+struct SharedPieces {
+  std::shared_ptr<const std::string> owner;
+  std::vector<std::string_view> pieces;  // of `owner`, or of literals
+
+  std::size_t size() const {
+    std::size_t bytes = 0;
+    for (const std::string_view piece : pieces) bytes += piece.size();
+    return bytes;
+  }
+};
+
 struct ClientRequest {
   std::string method = "GET";
   Url url;
   Headers headers;
   std::string body;
+  SharedPieces rest;              // of the body, behind `body`: sent from where it is
   std::string body_file;          // not empty: the body is this file, streamed
   std::uint64_t body_offset = 0;  // of body_file
   std::uint64_t body_length = 0;  // of body_file; 0 with an offset of 0: all of it

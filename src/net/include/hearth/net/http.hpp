@@ -57,7 +57,8 @@ class Responder {
 };
 
 /// Every request ends here. Must answer; an exception other than cancellation becomes a 500.
-using Handler = std::function<Task<>(const Request&, Responder&)>;
+/// The request is the handler's until it returns; it may take the body.
+using Handler = std::function<Task<>(Request&, Responder&)>;
 
 /// Body limit of one request, decided from its head, before the body is read. Lets uploads be larger than chats.
 struct BodyPlan {

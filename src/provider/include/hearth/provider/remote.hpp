@@ -7,6 +7,7 @@
 
 #include "hearth/async/task_group.hpp"
 #include "hearth/base/secret.hpp"
+#include "hearth/inference/verbatim.hpp"
 #include "hearth/policy/policy.hpp"
 #include "hearth/provider/provider.hpp"
 
@@ -28,6 +29,9 @@ struct RemoteOptions {
 
 /// invalid_request for a kind or URL that is none.
 Result<> check_remote(const RemoteOptions& options);
+
+/// The protocol in which servers of this kind take chats as their clients wrote them.
+inference::Wire wire_of(const std::string& kind);
 
 /// What a server published about itself when it was probed.
 struct Load {

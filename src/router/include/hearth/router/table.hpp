@@ -55,7 +55,8 @@ struct Target {
   std::int32_t context = 0;  // tokens; 0: unknown, fits everything
   double quality = 0.5;      // 0 to 1: share of requests it answers as well as the best would
   Price price;
-  Calibration calibration;  // of the confidence that its token probabilities give
+  inference::Wire wire = inference::Wire::none;  // takes chats verbatim
+  Calibration calibration;                       // of the confidence that its token probabilities give
   provider::Provider* local = nullptr;
   provider::Remote* remote = nullptr;
 
