@@ -10,10 +10,9 @@
 
 #include <fmt/format.h>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/beast/core/error.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include "ascii.hpp"
 #include "client_pool.hpp"
@@ -62,13 +61,26 @@ bool is_idempotent(std::string_view method) {
   return false;
 }
 
-Task<boost::system::error_code> async_send_all(ClientStream& stream, std::string_view bytes,
-                                               std::chrono::milliseconds idle_timeout) {
+/// The connection, not what came over it.
+bool is_broken(boost::system::error_code ec) {
+  if (!ec) return false;  // success has the system's category
+  return ec == asio::error::timed_out || ec.category() == boost::system::system_category() ||
+         ec == http::error::partial_message || ec == http::error::end_of_stream || ec == asio::error::eof ||
+         ec == asio::ssl::error::stream_truncated;
+}
+
+/// The next operation must make progress within the request's idle_timeout, and before its deadline.
+void set_expiry(Exchange& x) {
+  x.stream->expires(x.request.deadline.earlier(Deadline::after(Clock::now(), x.request.idle_timeout)));
+}
+
+Task<boost::system::error_code> async_send_all(Exchange& x, std::string_view bytes) {
   while (!bytes.empty()) {
-    stream.expires_after(idle_timeout);
-    const auto [ec, n] = co_await stream.async_write_some(asio::buffer(bytes.data(), bytes.size()), use_tuple);
+    set_expiry(x);
+    std::size_t written = 0;
+    const auto ec = co_await x.stream->async_write_some(bytes, written);
     if (ec) co_return ec;
-    bytes.remove_prefix(n);
+    bytes.remove_prefix(written);
   }
   co_return boost::system::error_code{};
 }
@@ -98,7 +110,8 @@ class PooledClient final : public Client {
   Task<Result<>> async_attempt(Exchange& x);
   Task<Result<boost::system::error_code>> async_send(Exchange& x);
   Task<Result<boost::system::error_code>> async_send_file(Exchange& x, std::uint64_t length, int fd);
-  Task<Result<>> async_receive_head(Exchange& x);
+  static Task<boost::system::error_code> async_parse_head(Exchange& x);
+  static Task<Result<>> async_receive_head(Exchange& x);
   Task<Result<>> async_receive_body(Exchange& x, const OnBody& on_body);
 
   asio::any_io_executor executor_;
@@ -115,6 +128,7 @@ class PooledAnswer final : public ClientAnswer {
       : client_{client}, exchange_{.request = std::move(request)} {}
   Exchange& exchange() noexcept { return exchange_; }
   const ClientResponse& head() const noexcept override { return exchange_.response; }
+  void set_deadline(Deadline deadline) override { exchange_.request.deadline = deadline; }
   Task<Result<std::string_view>> async_read() override { return client_.async_read(exchange_); }
 
  private:
@@ -170,12 +184,12 @@ Task<Result<>> PooledClient::async_connect(Exchange& x) {
                                                            options_.ca_file, trust_error_.message()));
   }
   x.stream = std::make_unique<ClientStream>(executor_, secure ? &tls_ : nullptr);
-  co_return co_await x.stream->async_open(x.request.url, x.request.connect_timeout);
+  co_return co_await x.stream->async_open(x.request.url, x.request.connect_timeout, x.request.deadline);
 }
 
 Task<Result<>> PooledClient::async_attempt(Exchange& x) {
   HEARTH_CO_TRY(x.send_error, co_await async_send(x));
-  if (x.send_error == boost::beast::error::timeout) {
+  if (x.send_error == asio::error::timed_out) {
     co_return stream_error(x.send_error, x.request.url, "does not take the request");
   }
   co_return co_await async_receive_head(x);
@@ -203,14 +217,14 @@ Task<Result<boost::system::error_code>> PooledClient::async_send(Exchange& x) {
   if (file.fd < 0 && head.size() + length <= kFilePiece) {
     head += x.request.body;  // one write, one packet for small ones
     for (const std::string_view piece : x.request.rest.pieces) head += piece;
-    co_return co_await async_send_all(*x.stream, head, x.request.idle_timeout);
+    co_return co_await async_send_all(x, head);
   }
-  const auto ec = co_await async_send_all(*x.stream, head, x.request.idle_timeout);
+  const auto ec = co_await async_send_all(x, head);
   if (ec) co_return ec;
   if (file.fd >= 0) co_return co_await async_send_file(x, length, file.fd);
-  auto sent = co_await async_send_all(*x.stream, x.request.body, x.request.idle_timeout);
+  auto sent = co_await async_send_all(x, x.request.body);
   for (const std::string_view piece : x.request.rest.pieces) {
-    if (!sent) sent = co_await async_send_all(*x.stream, piece, x.request.idle_timeout);
+    if (!sent) sent = co_await async_send_all(x, piece);
   }
   co_return sent;
 }
@@ -225,12 +239,29 @@ Task<Result<boost::system::error_code>> PooledClient::async_send_file(Exchange& 
     const auto n = co_await files_.async_run(std::move(read_piece));
     if (n <= 0) co_return fail(ErrorCode::internal, "the file to upload cannot be read, or has become shorter");
     const std::string_view bytes{piece.data(), static_cast<std::size_t>(n)};
-    const auto ec = co_await async_send_all(*x.stream, bytes, x.request.idle_timeout);
+    const auto ec = co_await async_send_all(x, bytes);
     if (ec) co_return ec;
     offset += static_cast<std::uint64_t>(n);
     length -= static_cast<std::uint64_t>(n);
   }
   co_return boost::system::error_code{};
+}
+
+/// Parses the head from what has come and what comes.
+Task<boost::system::error_code> PooledClient::async_parse_head(Exchange& x) {
+  auto& buffer = x.stream->buffer;
+  while (true) {
+    if (buffer.size() > 0) {
+      x.answer_began = true;
+      boost::system::error_code ec;
+      buffer.consume(x.parser->put(buffer.data(), ec));
+      if (x.parser->is_header_done() || (ec && ec != http::error::need_more)) co_return ec;
+    }
+    set_expiry(x);
+    const auto ec = co_await x.stream->async_fill(kReadPiece);
+    if (ec == asio::error::eof) co_return x.answer_began ? http::error::partial_message : http::error::end_of_stream;
+    if (ec) co_return ec;
+  }
 }
 
 Task<Result<>> PooledClient::async_receive_head(Exchange& x) {
@@ -239,13 +270,9 @@ Task<Result<>> PooledClient::async_receive_head(Exchange& x) {
     parser.header_limit(kMaxAnswerHead);
     parser.body_limit(boost::none);  // counted by who reads it
     parser.skip(x.request.method == "HEAD");
-    x.stream->expires_after(x.request.idle_timeout);
-    const auto [ec, n] = co_await http::async_read_header(*x.stream, x.stream->buffer, parser, use_tuple);
-    x.answer_began = x.answer_began || n > 0 || parser.got_some();
+    const auto ec = co_await async_parse_head(x);
     if (ec && !x.answer_began) co_return stream_error(x.send_error ? x.send_error : ec, x.request.url, "no answer");
-    if (ec == boost::beast::error::timeout || ec == http::error::end_of_stream || ec == http::error::partial_message) {
-      co_return stream_error(ec, x.request.url, "the answer broke off");
-    }
+    if (is_broken(ec)) co_return stream_error(ec, x.request.url, "the answer broke off");
     if (ec) {
       co_return fail(ErrorCode::upstream_error,
                      fmt::format("{}: not an HTTP answer ({})", x.request.url.origin(), ec.message()));
@@ -265,19 +292,26 @@ Task<Result<>> PooledClient::async_receive_head(Exchange& x) {
 Task<Result<std::string_view>> PooledClient::async_read(Exchange& x) {
   if (!x.piece) x.piece = std::make_unique_for_overwrite<char[]>(kReadPiece);
   while (!x.parser->is_done()) {
+    auto& buffer = x.stream->buffer;
     auto& body = x.parser->get().body();
     body.data = x.piece.get();
     body.size = kReadPiece;
-    x.stream->expires_after(x.request.idle_timeout);
-    const auto [ec, n] = co_await http::async_read_some(*x.stream, x.stream->buffer, *x.parser, use_tuple);
-    if (ec && ec != http::error::need_buffer) {
-      const bool broken = ec == boost::beast::error::timeout || ec.category() == boost::system::system_category() ||
-                          ec == http::error::partial_message || ec == asio::error::eof;
-      if (broken) co_return stream_error(ec, x.request.url, "the answer broke off");
+    boost::system::error_code ec;
+    std::size_t used = 0;
+    if (buffer.size() > 0) used = x.parser->put(buffer.data(), ec);
+    buffer.consume(used);
+    if (ec == http::error::need_more || ec == http::error::need_buffer) ec = {};
+    if (!ec && body.size < kReadPiece) co_return std::string_view{x.piece.get(), kReadPiece - body.size};
+    if (!ec && used == 0) {
+      set_expiry(x);
+      ec = co_await x.stream->async_fill(kReadPiece);
+      if (ec == asio::error::eof) x.parser->put_eof(ec);  // without a length the end of the stream is the body's
+    }
+    if (is_broken(ec)) co_return stream_error(ec, x.request.url, "the answer broke off");
+    if (ec) {
       co_return fail(ErrorCode::upstream_error,
                      fmt::format("{}: the answer is malformed ({})", x.request.url.origin(), ec.message()));
     }
-    if (body.size < kReadPiece) co_return std::string_view{x.piece.get(), kReadPiece - body.size};
   }
   if (x.stream && x.parser->keep_alive() && !x.send_error && x.stream->buffer.size() == 0) {
     pool_.put(x.request.url.origin(), std::move(x.stream), Clock::now());

@@ -22,6 +22,7 @@ void ClientPool::put(std::string origin, std::unique_ptr<ClientStream> stream, C
   const auto of_origin = std::ranges::count(idle_, origin, &Idle::origin);
   if (static_cast<std::size_t>(of_origin) >= max_per_origin_) return;
   if (idle_.size() >= kMaxIdle) idle_.pop_front();
+  stream->expires(Deadline{});
   idle_.push_back({std::move(origin), std::move(stream), now});
 }
 

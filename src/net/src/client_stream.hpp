@@ -4,54 +4,57 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string_view>
 
-#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 
+#include "hearth/base/clock.hpp"
 #include "hearth/net/client.hpp"
 
 namespace hearth::net {
 
-/// One connection of the client, plain or TLS, with one timeout for each operation. An AsyncStream for Beast
-/// (async_read_some, async_write_some); owned by the request that uses it, or by the pool. One coroutine at a time.
+/// One connection of the client, plain or TLS. Owned by the request that uses it, or by the pool. One coroutine at a
+/// time, on the executor's one thread. An operation that its deadline ends gives asio::error::timed_out; the
+/// connection is of no use then.
 class ClientStream {
  public:
-  using executor_type = boost::beast::tcp_stream::executor_type;
+  using ErrorCode = boost::system::error_code;
 
-  ClientStream(asio::any_io_executor executor, asio::ssl::context* tls);  // tls null: plain
+  ClientStream(const asio::any_io_executor& executor, asio::ssl::context* tls);  // tls null: plain
+  ~ClientStream();
+  ClientStream(const ClientStream&) = delete;
+  ClientStream& operator=(const ClientStream&) = delete;
 
-  /// Resolves, connects, and with TLS shakes hands with the host's name checked. Bound: `timeout` for each of the
-  /// three; a look-up that hangs in the system's resolver ends when that gives up.
-  Task<Result<>> async_open(Url url, std::chrono::milliseconds timeout);
+  /// Resolves, connects, and with TLS shakes hands with the host's name checked. Bound: `timeout` for each of the last
+  /// two and `deadline` for both; a look-up that hangs in the system's resolver ends when that gives up.
+  Task<Result<>> async_open(Url url, std::chrono::milliseconds timeout, Deadline deadline);
   /// Nothing has come and the peer has not closed: safe to send the next request.
   bool is_fresh();
-  void expires_after(std::chrono::milliseconds timeout) { tcp().expires_after(timeout); }
 
-  executor_type get_executor() { return tcp().get_executor(); }
-  template <class Buffers, class Token>
-  auto async_read_some(const Buffers& buffers, Token&& token) {
-    return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
-                : plain_->async_read_some(buffers, std::forward<Token>(token));
-  }
-  template <class Buffers, class Token>
-  auto async_write_some(const Buffers& buffers, Token&& token) {
-    return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
-                : plain_->async_write_some(buffers, std::forward<Token>(token));
-  }
+  /// For the operations that follow, until it is set anew. Cheap: no timer is touched unless this is the nearest yet.
+  void expires(Deadline deadline);
+
+  /// Adds what has come, at most `room` bytes, to `buffer`; waits for at least one byte.
+  Task<ErrorCode> async_fill(std::size_t room);
+  /// Some of `bytes`; returns how many.
+  Task<ErrorCode> async_write_some(std::string_view bytes, std::size_t& written);
 
   boost::beast::flat_buffer buffer;  // received and not parsed yet
   bool reused = false;
 
  private:
-  boost::beast::tcp_stream& tcp() { return tls_ ? tls_->next_layer() : *plain_; }
+  class Watch;
+  asio::ip::tcp::socket& tcp() { return tls_ ? tls_->next_layer() : *plain_; }
+  /// The error of an operation that ended: cancelled by whom?
+  ErrorCode blame(ErrorCode ec) const;
 
-  std::unique_ptr<boost::beast::tcp_stream> plain_;
-  std::unique_ptr<boost::beast::ssl_stream<boost::beast::tcp_stream>> tls_;
+  std::unique_ptr<asio::ip::tcp::socket> plain_;
+  std::unique_ptr<asio::ssl::stream<asio::ip::tcp::socket>> tls_;
+  std::shared_ptr<Watch> watch_;
 };
 
-/// The error of an operation, in words. `what`: "cannot connect", "no answer", ...
+/// The error of an operation, in words. `what`: "cannot connect", "no answer", ... `cancelled` for one that was.
 std::unexpected<Error> stream_error(boost::system::error_code ec, const Url& url, std::string_view what);
 
 }  // namespace hearth::net

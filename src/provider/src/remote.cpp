@@ -111,11 +111,7 @@ net::ClientRequest RemoteImpl::to_request(HttpCall call, Deadline deadline) cons
   request.rest = std::move(call.rest);
   request.connect_timeout = options_.connect_timeout;
   request.idle_timeout = options_.idle_timeout;
-  if (deadline.reachable()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.at() - Clock::now());
-    request.idle_timeout = std::clamp(left, std::chrono::milliseconds{1}, request.idle_timeout);
-    request.connect_timeout = std::min(request.connect_timeout, request.idle_timeout);
-  }
+  request.deadline = deadline;
   return request;
 }
 
@@ -155,7 +151,7 @@ Task<Result<EventStreamPtr>> RemoteImpl::async_chat(policy::Permit permit, std::
                                                     inference::ChatRequest request) {
   HEARTH_CO_CHECKED(check(permit, target, request));
   HEARTH_CO_TRY(HttpCall call, protocol_->chat(request));
-  HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline));
+  HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline.earlier(context.first_content)));
   co_return make_remote_stream(
       {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
       protocol_->chat_decoder(request.generation.n));
@@ -165,7 +161,7 @@ Task<Result<EventStreamPtr>> RemoteImpl::async_complete(policy::Permit permit, s
                                                         RequestContext context, inference::CompletionRequest request) {
   HEARTH_CO_CHECKED(check(permit, target, request));
   HEARTH_CO_TRY(HttpCall call, protocol_->complete(request));
-  HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline));
+  HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline.earlier(context.first_content)));
   co_return make_remote_stream(
       {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
       protocol_->completion_decoder(request.generation.n));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -29,15 +30,9 @@ class RemoteStream final : public EventStream {
 
  private:
   Task<> async_more() {
-    if (options_.deadline.passed(Clock::now())) {
-      co_return fail_with(
-          {.code = ErrorCode::deadline_exceeded,
-           .message = fmt::format("{}: the deadline passed before the answer was complete", options_.name),
-           .param = {},
-           .retry_after = {}});
-    }
+    if (options_.deadline.passed(Clock::now())) co_return fail_with(late());
     const Result<std::string_view> piece = co_await answer_->async_read();
-    if (!piece) co_return fail_with(piece.error());
+    if (!piece) co_return fail_with(options_.deadline.passed(Clock::now()) ? late() : piece.error());
     if (piece->empty()) {
       ended_ = true;
       decoder_->finish(events_);
@@ -51,6 +46,17 @@ class RemoteStream final : public EventStream {
                            .retry_after = {}});
     }
     decoder_->feed(*piece, events_);
+    if (!begun_ && std::ranges::any_of(events_, inference::is_content)) {
+      begun_ = true;
+      answer_->set_deadline(options_.deadline);
+    }
+  }
+
+  Error late() const {
+    return {.code = ErrorCode::deadline_exceeded,
+            .message = fmt::format("{}: the deadline passed before the answer was complete", options_.name),
+            .param = {},
+            .retry_after = {}};
   }
 
   void fail_with(Error error) {
@@ -65,6 +71,7 @@ class RemoteStream final : public EventStream {
   std::size_t next_ = 0;
   std::uint64_t read_ = 0;
   bool ended_ = false;
+  bool begun_ = false;  // content has come
 };
 
 }  // namespace

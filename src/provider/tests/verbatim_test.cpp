@@ -33,11 +33,13 @@ inference::ChatRequest request_of(inference::Wire wire, std::string body) {
 }
 
 TEST(Verbatim, EditsComeFirstAndTheRestStaysByteForByte) {
-  const auto text = shared("{ \"a\" : [1, {\"model\":\"inner\"}] ,\n\"model\":\"x\", \"b\":\"q\\\"}, \\\\\",\"n\":-1.50e3 }");
+  const auto text =
+      shared("{ \"a\" : [1, {\"model\":\"inner\"}] ,\n\"model\":\"x\", \"b\":\"q\\\"}, \\\\\",\"n\":-1.50e3 }");
   const std::array edits{Edit{"model", "\"y\""}, Edit{"stream", "true"}};
   const HttpCall call = edited_call("/p", text, edits);
-  EXPECT_EQ(bytes_of(call),
-            "{\"model\":\"y\",\"stream\":true,\"a\" : [1, {\"model\":\"inner\"}],\"b\":\"q\\\"}, \\\\\",\"n\":-1.50e3}");
+  EXPECT_EQ(
+      bytes_of(call),
+      "{\"model\":\"y\",\"stream\":true,\"a\" : [1, {\"model\":\"inner\"}],\"b\":\"q\\\"}, \\\\\",\"n\":-1.50e3}");
   for (const std::string_view piece : call.rest.pieces) {
     const bool inside = piece.data() >= text->data() && piece.data() < text->data() + text->size();
     EXPECT_TRUE(inside || piece == "," || piece == "}") << "copied: " << piece;

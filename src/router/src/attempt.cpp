@@ -41,7 +41,7 @@ class WatchedStream final : public provider::EventStream {
       std::optional<inference::Event> event = co_await stream_->async_next();
       if (!event) break;
       if (auto* failed = std::get_if<inference::Failed>(&event->body)) co_return fail(std::move(failed->error));
-      const bool content = is_content(*event);
+      const bool content = inference::is_content(*event);
       charge_.note(*event);
       held_.push_back(std::move(*event));
       if (!content) continue;
@@ -166,6 +166,18 @@ Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
   co_return provider::EventStreamPtr{std::move(watched)};
 }
 
+/// As async_open, cancelled at the deadline.
+Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, Attempt attempt, Ask ask) {
+  using namespace asio::experimental::awaitable_operators;
+  asio::steady_timer timer{co_await asio::this_coro::executor, deadline.at()};
+  auto first = co_await (async_open(std::move(attempt), std::move(ask)) || timer.async_wait(use_tuple));
+  if (first.index() == 0) co_return std::move(std::get<0>(first));
+  const auto [aborted] = std::get<1>(first);
+  // The client went away, which ends the timer too: that says nothing about the target.
+  if (aborted) co_return fail(ErrorCode::cancelled, "the request was cancelled");
+  co_return fail(ErrorCode::deadline_exceeded, "");
+}
+
 }  // namespace
 
 std::string_view question_of(const Ask& ask) {
@@ -174,35 +186,30 @@ std::string_view question_of(const Ask& ask) {
   return text == nullptr ? std::string_view{} : *text;
 }
 
-bool is_content(const inference::Event& event) {
-  if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) return !text->text.empty();
-  if (const auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) return !thought->text.empty();
-  return std::holds_alternative<inference::ToolCallDelta>(event.body) ||
-         std::holds_alternative<inference::Finished>(event.body);
-}
-
 Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
-  using namespace asio::experimental::awaitable_operators;
   HEARTH_CO_CHECKED(admit(attempt));
   const std::shared_ptr<Health> health = attempt.state->health[attempt.target];
   const auto timeout = attempt.first_token_timeout;
   const Deadline deadline = attempt.context.deadline.earlier(Deadline::after(Clock::now(), timeout));
-  asio::steady_timer timer{co_await asio::this_coro::executor, deadline.at()};
-  auto first = co_await (async_open(std::move(attempt), std::move(ask)) || timer.async_wait(use_tuple));
-  if (first.index() == 0) {
-    auto& opened = std::get<0>(first);
-    if (!opened) health->failed(opened.error(), Clock::now());
-    co_return std::move(opened);
+  const bool remote = attempt.state->table->targets[attempt.target].remote != nullptr;
+  Result<provider::EventStreamPtr> opened;
+  if (remote) {
+    attempt.context.first_content = deadline;  // kept where the bytes are read, which costs no second coroutine
+    opened = co_await async_open(std::move(attempt), std::move(ask));
+  } else {
+    opened = co_await async_open_by(deadline, std::move(attempt), std::move(ask));
   }
-  const auto [aborted] = std::get<1>(first);
-  // The client went away, which ends the timer too: that says nothing about the target.
-  if (aborted) co_return fail(ErrorCode::cancelled, "the request was cancelled");
-  Error late{.code = ErrorCode::deadline_exceeded,
+  if (opened) co_return opened;
+  Error error = std::move(opened).error();
+  const bool gave_up = error.code == ErrorCode::upstream_unavailable || error.code == ErrorCode::deadline_exceeded;
+  if (gave_up && deadline.passed(Clock::now())) {
+    error = {.code = ErrorCode::deadline_exceeded,
              .message = fmt::format("no content within {} ms", timeout.count()),
              .param = {},
              .retry_after = {}};
-  health->failed(late, Clock::now());
-  co_return fail(std::move(late));
+  }
+  health->failed(error, Clock::now());
+  co_return fail(std::move(error));
 }
 
 Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request) {

@@ -53,6 +53,4 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask);
 Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request);
 Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::RerankRequest request);
 
-bool is_content(const inference::Event& event);
-
 }  // namespace hearth::router

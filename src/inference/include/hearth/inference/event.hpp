@@ -103,4 +103,11 @@ struct Event {
   std::variant<PromptDone, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed> body;
 };
 
+/// Something a client can use: what comes before it is a promise.
+inline bool is_content(const Event& event) {
+  if (const auto* text = std::get_if<TextDelta>(&event.body)) return !text->text.empty();
+  if (const auto* thought = std::get_if<ReasoningDelta>(&event.body)) return !thought->text.empty();
+  return std::holds_alternative<ToolCallDelta>(event.body) || std::holds_alternative<Finished>(event.body);
+}
+
 }  // namespace hearth::inference

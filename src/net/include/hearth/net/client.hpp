@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "hearth/base/clock.hpp"
 #include "hearth/net/http.hpp"
 
 namespace hearth::net {
@@ -45,6 +46,7 @@ struct ClientRequest {
   std::uint64_t body_length = 0;  // of body_file; 0 with an offset of 0: all of it
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds idle_timeout{30'000};  // without a byte of progress
+  Deadline deadline;                               // of all of it; a look-up of the host's name may outlast it
   int max_redirects = 0;  // followed for GET and HEAD; Authorization is dropped on a change of host
   std::uint64_t max_body_bytes = 64ULL * 1024 * 1024;  // of the answer; ignored with on_body
 };
@@ -63,6 +65,8 @@ class ClientAnswer {
   virtual ~ClientAnswer() = default;
   /// Status and headers; the body is empty.
   virtual const ClientResponse& head() const noexcept = 0;
+  /// Another deadline than ClientRequest::deadline for what comes now.
+  virtual void set_deadline(Deadline deadline) = 0;
   /// The next piece, valid until the next call; empty at the end. Waits at most ClientRequest::idle_timeout.
   virtual Task<Result<std::string_view>> async_read() = 0;
 };

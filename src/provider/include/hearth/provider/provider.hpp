@@ -20,6 +20,7 @@ struct RequestContext {
   std::string id;         // of the request, for logs and traces
   std::string principal;  // fairness key; "anonymous" without authentication
   Deadline deadline;
+  Deadline first_content;                          // before the answer's first words; remote servers only
   std::optional<std::chrono::seconds> keep_alive;  // local models: stay loaded so long after this; negative: for ever
   std::optional<std::int32_t> context;  // local models: the context length this caller wants (Ollama num_ctx)
   // For the router; the engine needs none of them.
