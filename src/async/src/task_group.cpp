@@ -37,12 +37,17 @@ TaskGroup::TaskGroup(asio::any_io_executor executor, std::size_t max_tasks)
 TaskGroup::~TaskGroup() { HEARTH_CHECK(state_->count == 0); }
 
 bool TaskGroup::spawn(std::string name, Task<> task) {
+  return spawn(std::move(name),
+               [task = std::move(task)](asio::cancellation_signal&) mutable { return std::move(task); });
+}
+
+bool TaskGroup::spawn(std::string name, Make make) {
   State& state = *state_;
   if (state.cancelled || ++state.count > state.max_tasks) {
     if (!state.cancelled) --state.count;
     return false;
   }
-  auto start = [self = state_, name = std::move(name), task = std::move(task)]() mutable {
+  auto start = [self = state_, name = std::move(name), make = std::move(make)]() mutable {
     auto signal = self->signals.emplace(self->signals.end());
     auto done = [self, signal, name = std::move(name)](std::exception_ptr error) {
       if (error) {
@@ -57,7 +62,7 @@ bool TaskGroup::spawn(std::string name, Task<> task) {
       }
       self->finished(signal);
     };
-    asio::co_spawn(self->executor, std::move(task), asio::bind_cancellation_slot(signal->slot(), std::move(done)));
+    asio::co_spawn(self->executor, make(*signal), asio::bind_cancellation_slot(signal->slot(), std::move(done)));
     if (self->cancelled) signal->emit(asio::cancellation_type::terminal);
   };
   asio::post(state.executor, std::move(start));

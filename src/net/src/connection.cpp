@@ -5,6 +5,8 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 
+#include <utility>
+
 namespace hearth::net {
 namespace {
 
@@ -23,11 +25,18 @@ void drop_front(Connection::Buffers& buffers, std::size_t bytes) {
 
 }  // namespace
 
-Connection::Connection(tcp::socket socket) : socket_{std::move(socket)}, timer_{socket_.get_executor()} {
+struct Connection::Link {
+  Connection* connection;
+};
+
+Connection::Connection(tcp::socket socket)
+    : socket_{std::move(socket)}, timer_{socket_.get_executor()}, link_{std::make_shared<Link>(this)} {
   boost::system::error_code ignored;  // a socket that is broken already shows it at the first read
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay{true}, ignored);
 }
+
+Connection::~Connection() { link_->connection = nullptr; }
 
 std::string Connection::peer() const {
   boost::system::error_code ec;
@@ -41,8 +50,8 @@ void Connection::consume(std::size_t bytes) {
 }
 
 void Connection::cancel_wait() {
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  stopped_ = true;
+  timer_.cancel();
 }
 
 Connection::Wake Connection::read_now(std::size_t room) {
@@ -56,10 +65,52 @@ Connection::Wake Connection::read_now(std::size_t room) {
   return nothing ? Wake::timeout : Wake::closed;
 }
 
-Task<Connection::Wake> Connection::async_wait(tcp::socket::wait_type what, Clock::time_point deadline) {
+void Connection::arm() {
+  if (std::exchange(armed_, true)) return;
+  socket_.async_wait(tcp::socket::wait_read, [link = link_](boost::system::error_code ec) {
+    if (link->connection == nullptr) return;
+    link->connection->armed_ = false;
+    link->connection->on_input(static_cast<bool>(ec));
+  });
+}
+
+void Connection::arm_for_errors() {
+  if (std::exchange(armed_for_errors_, true)) return;
+  socket_.async_wait(tcp::socket::wait_error, [link = link_](boost::system::error_code) {
+    if (link->connection != nullptr) link->connection->on_input(true);
+  });
+}
+
+void Connection::on_input(bool broken) {
+  broken_ = broken_ || broken;
+  if (on_gone_) return look_for_the_end();
+  timer_.cancel();  // wakes async_fill, if that waits
+}
+
+void Connection::look_for_the_end() {
+  const bool full = input_.size() >= max_input_;
+  if (broken_ || (!full && read_now(max_input_ - input_.size()) == Wake::closed)) {
+    return std::exchange(on_gone_, nullptr)();
+  }
+  input_.shrink_to_fit();
+  await_the_end();
+}
+
+void Connection::await_the_end() {
+  if (input_.size() < max_input_) return arm();
+  arm_for_errors();
+}
+
+void Connection::watch(std::size_t max_input, std::function<void()> on_gone) {
+  on_gone_ = std::move(on_gone);
+  max_input_ = max_input;
+  await_the_end();
+}
+
+Task<Connection::Wake> Connection::async_wait_writable(Clock::time_point deadline) {
   burst_ = 0;
   timer_.expires_at(deadline);
-  auto group = asio::experimental::make_parallel_group(socket_.async_wait(what, asio::deferred),
+  auto group = asio::experimental::make_parallel_group(socket_.async_wait(tcp::socket::wait_write, asio::deferred),
                                                        timer_.async_wait(asio::deferred));
   const auto [order, io_error, timer_error] =
       co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
@@ -76,21 +127,17 @@ Task<> Connection::async_be_fair() {
 Task<Connection::Wake> Connection::async_fill(std::size_t room, Clock::time_point deadline) {
   co_await async_be_fair();
   while (true) {
-    const Wake now = read_now(room);
+    // Nothing can be there while a wait stands; it would have ended.
+    const Wake now = armed_ ? Wake::timeout : read_now(room);
     if (now != Wake::timeout) co_return now;
-    const Wake wake = co_await async_wait(tcp::socket::wait_read, deadline);
-    if (wake != Wake::ready) co_return wake;
-  }
-}
-
-Task<> Connection::async_gone(std::size_t max_input) {
-  while (true) {
-    const bool full = input_.size() >= max_input;
-    const auto what = full ? tcp::socket::wait_error : tcp::socket::wait_read;
-    const auto [ec] = co_await socket_.async_wait(what, use_tuple);
-    if (ec || full) co_return;
-    if (read_now(max_input - input_.size()) == Wake::closed) co_return;
-    input_.shrink_to_fit();
+    if (broken_ || stopped_) co_return Wake::closed;
+    arm();
+    burst_ = 0;
+    timer_.expires_at(deadline);
+    const auto [cancelled] = co_await timer_.async_wait(use_tuple);
+    if (!cancelled && armed_) co_return Wake::timeout;
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return Wake::closed;
   }
 }
 
@@ -103,7 +150,7 @@ Task<Result<>> Connection::async_write(Buffers buffers, Clock::duration timeout)
     if (ec != asio::error::would_block && ec != asio::error::try_again && ec != asio::error::interrupted) {
       co_return fail(ErrorCode::cancelled, "the client has closed the connection");
     }
-    const Wake wake = co_await async_wait(tcp::socket::wait_write, Clock::now() + timeout);
+    const Wake wake = co_await async_wait_writable(Clock::now() + timeout);
     if (wake == Wake::timeout) co_return fail(ErrorCode::deadline_exceeded, "the client does not read its answer");
     if (wake == Wake::closed) co_return fail(ErrorCode::cancelled, "the client has closed the connection");
   }

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ class Connection {
   using Buffers = std::array<asio::const_buffer, 3>;
 
   explicit Connection(asio::ip::tcp::socket socket);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   /// Bytes received and not consumed yet.
   std::string_view input() const noexcept { return input_; }
@@ -29,9 +34,11 @@ class Connection {
   /// Adds at least one and at most `room` bytes to input(). closed: end of stream or a broken connection.
   Task<Wake> async_fill(std::size_t room, Clock::time_point deadline);
 
-  /// Ends when the client has closed or broken the connection, never otherwise. Keeps pipelined bytes in input() up to
-  /// `max_input`; while that is full only a broken connection is seen, an orderly close is found by the next write.
-  Task<> async_gone(std::size_t max_input);
+  /// Until unwatch(): calls `on_gone`, once, when the client has closed or broken the connection. Keeps pipelined bytes
+  /// in input() up to `max_input`; while that is full only a broken connection is seen, an orderly close is found by
+  /// the next write.
+  void watch(std::size_t max_input, std::function<void()> on_gone);
+  void unwatch() { on_gone_ = nullptr; }
 
   /// Sends all of `buffers`, which the caller keeps alive. Fails with `cancelled` when the client is gone and with
   /// deadline_exceeded after `timeout` without a byte of progress; after a failure the connection is of no use.
@@ -46,7 +53,14 @@ class Connection {
   std::string peer() const;
 
  private:
-  Task<Wake> async_wait(asio::ip::tcp::socket::wait_type what, Clock::time_point deadline);
+  struct Link;  // to a connection that may be gone when the wait ends
+  /// One wait for input at a time, whoever wants to know: it is left standing from one request to the next.
+  void arm();
+  void arm_for_errors();
+  void on_input(bool broken);
+  void look_for_the_end();
+  void await_the_end();
+  Task<Wake> async_wait_writable(Clock::time_point deadline);
   /// Reads what is there. ready: bytes came; timeout: nothing there now.
   Wake read_now(std::size_t room);
   /// Lets other connections of the thread run, once in a while.
@@ -55,7 +69,14 @@ class Connection {
   asio::ip::tcp::socket socket_;
   asio::steady_timer timer_;
   std::string input_;
-  unsigned burst_ = 0;  // I/O calls in a row that did not have to wait
+  std::shared_ptr<Link> link_;
+  bool armed_ = false;  // a wait for input stands
+  bool armed_for_errors_ = false;
+  bool broken_ = false;   // it ended with an error
+  bool stopped_ = false;  // cancel_wait()
+  std::function<void()> on_gone_;
+  std::size_t max_input_ = 0;  // while watching
+  unsigned burst_ = 0;         // I/O calls in a row that did not have to wait
 };
 
 }  // namespace hearth::net

@@ -80,8 +80,8 @@ class TcpServer final : public Server {
  private:
   Task<> async_accept();
   void admit(tcp::socket socket, Lane& lane);
-  Task<> async_session(tcp::socket socket, Lane& lane);
-  Task<> async_turn_away(tcp::socket socket, Lane& lane);
+  Task<> async_session(tcp::socket socket, Lane& lane, asio::cancellation_signal& own);
+  Task<> async_turn_away(tcp::socket socket, Lane& lane, asio::cancellation_signal& own);
   Task<> async_stop_accepting();
   Task<> async_close_idle(Lane& lane);
   Task<> async_drain(Lane& lane, Clock::time_point deadline);
@@ -115,23 +115,29 @@ Task<> TcpServer::async_accept() {
 void TcpServer::admit(tcp::socket socket, Lane& lane) {
   if (shared_.connections < shared_.options.limits.max_connections) {
     ++shared_.connections;
-    if (!lane.group.spawn("session", async_session(std::move(socket), lane))) --shared_.connections;
+    auto session = [this, &lane, s = std::move(socket)](asio::cancellation_signal& own) mutable {
+      return async_session(std::move(s), lane, own);
+    };
+    if (!lane.group.spawn("session", std::move(session))) --shared_.connections;
   } else if (lane.turned_away < kMaxTurnedAway) {
     ++lane.turned_away;
-    if (!lane.group.spawn("turn away", async_turn_away(std::move(socket), lane))) --lane.turned_away;
+    auto turn_away = [this, &lane, s = std::move(socket)](asio::cancellation_signal& own) mutable {
+      return async_turn_away(std::move(s), lane, own);
+    };
+    if (!lane.group.spawn("turn away", std::move(turn_away))) --lane.turned_away;
   }
 }
 
-Task<> TcpServer::async_session(tcp::socket socket, Lane& lane) {
+Task<> TcpServer::async_session(tcp::socket socket, Lane& lane, asio::cancellation_signal& own) {
   const CountGuard count{shared_.connections};
-  Session session{shared_, std::move(socket)};
+  Session session{shared_, std::move(socket), own};
   const ListGuard listed{lane.sessions, lane.sessions.insert(lane.sessions.end(), &session)};
   co_await session.async_run();
 }
 
-Task<> TcpServer::async_turn_away(tcp::socket socket, Lane& lane) {
+Task<> TcpServer::async_turn_away(tcp::socket socket, Lane& lane, asio::cancellation_signal& own) {
   const CountGuard count{lane.turned_away};
-  Session session{shared_, std::move(socket)};
+  Session session{shared_, std::move(socket), own};
   co_await session.async_turn_away();
 }
 

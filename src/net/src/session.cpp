@@ -36,8 +36,12 @@ std::pair<Headers, std::string> ServerShared::render(const Error& error, std::st
   return out;
 }
 
-Session::Session(ServerShared& shared, asio::ip::tcp::socket socket)
-    : shared_{shared}, limits_{shared.options.limits}, connection_{std::move(socket)}, peer_{connection_.peer()} {}
+Session::Session(ServerShared& shared, asio::ip::tcp::socket socket, asio::cancellation_signal& own)
+    : shared_{shared},
+      limits_{shared.options.limits},
+      connection_{std::move(socket)},
+      peer_{connection_.peer()},
+      own_{own} {}
 
 void Session::stop_when_idle() {
   if (idle_) connection_.cancel_wait();
@@ -208,15 +212,22 @@ Task<std::expected<void, Session::Refusal>> Session::async_receive_chunked(std::
 }
 
 Task<Session::Next> Session::async_answer(const RequestHead& head, Request request) {
-  using namespace asio::experimental::awaitable_operators;
   const ConnectionResponder::Form form{.head_only = head.method == "HEAD",
                                        .chunked = head.minor_version > 0,
                                        .keep_alive = head.keep_alive,
                                        .write_timeout = limits_.write_timeout};
   ConnectionResponder responder{connection_, form, shared_.stopping};
-  const auto outcome =
-      co_await (async_call_handler(request, responder) || connection_.async_gone(limits_.max_head_bytes));
-  const bool gone = outcome.index() == 1;
+  bool gone = false;
+  connection_.watch(limits_.max_head_bytes, [this, &gone] {
+    gone = true;
+    own_.emit(asio::cancellation_type::terminal);
+  });
+  const bool handled = co_await async_call_handler(request, responder);
+  connection_.unwatch();
+  if (gone) {
+    if (handled) co_return Next::close;  // it was quicker than the news
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  }
   if (gone && !responder.started()) {
     // A client that only closed its sending side looks the same and can still read why nothing comes.
     co_await async_refuse({400, client_error(ErrorCode::invalid_request,

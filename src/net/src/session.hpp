@@ -30,7 +30,8 @@ struct ServerShared {
 /// One connection from accept to close: head, body, handler, again. On its io thread only.
 class Session {
  public:
-  Session(ServerShared& shared, asio::ip::tcp::socket socket);
+  /// `own` cancels the coroutine that runs it.
+  Session(ServerShared& shared, asio::ip::tcp::socket socket, asio::cancellation_signal& own);
 
   Task<> async_run();
   /// Answers 503 at once: too many connections.
@@ -62,6 +63,7 @@ class Session {
   const Limits& limits_;
   Connection connection_;
   std::string peer_;
+  asio::cancellation_signal& own_;
   bool first_ = true;  // no request yet
   bool idle_ = false;  // waits for the first byte of a request
 };

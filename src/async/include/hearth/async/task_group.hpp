@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,9 @@ class TaskGroup {
 
   /// False when full or cancelled. An exception of the task is logged with its name; cancellation is silent.
   bool spawn(std::string name, Task<> task);
+  /// The same for a task that may have to cancel itself: it gets the signal that cancel() uses too.
+  using Make = std::move_only_function<Task<>(asio::cancellation_signal& own)>;
+  bool spawn(std::string name, Make make);
   /// Asks every task to stop, now and later ones.
   void cancel();
   /// Returns when no task is left.
