@@ -12,6 +12,8 @@
 namespace hearth::api {
 namespace {
 
+constexpr std::size_t kUsualNames = 16;
+
 std::string_view name_of(JsonValue::Kind kind) {
   switch (kind) {
     case JsonValue::Kind::null: return "null";
@@ -152,14 +154,16 @@ std::string JsonValue::raw() const { return simdjson::minify(element_); }
 // --- JsonReader -----------------------------------------------------------------------------------------------
 
 JsonReader::JsonReader(simdjson::dom::object object, std::string path, detail::JsonFault& fault)
-    : object_{object}, path_{std::move(path)}, fault_{&fault} {}
+    : object_{object}, path_{std::move(path)}, fault_{&fault} {
+  known_.reserve(kUsualNames);
+}
 
 std::string JsonReader::path_of(std::string_view name) const {
   return path_.empty() ? std::string{name} : fmt::format("{}.{}", path_, name);
 }
 
 std::optional<JsonValue> JsonReader::value(std::string_view name) {
-  if (std::ranges::find(known_, name) == known_.end()) known_.push_back(name);
+  known_.push_back(name);  // some come twice, which costs less than to look
   simdjson::dom::element element;
   if (object_.at_key(name).get(element) != simdjson::SUCCESS || element.is_null()) return std::nullopt;
   return JsonValue{element, path_of(name), *fault_};
