@@ -27,7 +27,7 @@ OWNERS = [
     (r"spdlog/", {"base"}),
     (r"boost/beast/", {"net"}),
     (r"boost/(asio|system)[/.]", {"async", "net"}),
-    (r"openssl/", {"net", "models"}),  # models: SHA-256 of blobs
+    (r"openssl/", {"net", "models", "identity"}),  # models: SHA-256 of blobs; identity: hashes of keys
     (r"prometheus/", {"telemetry"}),
     (r"SQLiteCpp/|sqlite3\.h", {"store"}),
     (r"CLI/", {"cli"}),
