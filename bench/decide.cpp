@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
     const auto before = Clock::now();
     const Facts facts = facts_of(request);
     const Plan plan =
-        make_plan(table, table.routes.front(), facts, wishes, {}, health, before, static_cast<std::uint32_t>(i));
+        make_plan(table, table.routes.front(), facts, wishes, health, before, static_cast<std::uint32_t>(i));
     took.push_back(std::chrono::duration<double, std::micro>(Clock::now() - before).count());
     planned += plan.order.size();
   }

@@ -47,9 +47,20 @@ Result<Zone> parse_zone(std::string_view name) {
 
 bool names(std::string_view pattern, const Subject& subject) {
   constexpr std::string_view kRole = "role:";
+  constexpr std::string_view kTeam = "team:";
+  if (pattern.starts_with(kTeam) && matches_glob(pattern.substr(kTeam.size()), subject.team)) {
+    return !subject.team.empty();
+  }
   if (!pattern.starts_with(kRole)) return matches_glob(pattern, subject.principal);
   const std::string_view wanted = pattern.substr(kRole.size());
   return std::ranges::any_of(subject.roles, [&](const std::string& role) { return matches_glob(wanted, role); });
+}
+
+bool may_use(const Subject& subject, std::string_view route, std::string_view target) {
+  const bool mine = subject.models.empty() || std::ranges::any_of(subject.models, [&](const std::string& pattern) {
+                      return matches_glob(pattern, target) || (!route.empty() && matches_glob(pattern, route));
+                    });
+  return mine && (subject.behalf == nullptr || may_use(*subject.behalf, route, target));
 }
 
 bool matches_glob(std::string_view pattern, std::string_view text) {
@@ -96,8 +107,10 @@ const Rule* Policy::match(const Subject& subject, Label label, const Destination
 std::optional<Permit> Policy::permit(const Subject& subject, Label label, ContentDigest content, const Destination& to,
                                      const Grants& grants) const {
   if (!under_ceiling(label, to.zone) || !grants.model || !grants.budget) return std::nullopt;
-  const Rule* rule = match(subject, label, to);
-  if (rule != nullptr ? !rule->allow : !options_.otherwise) return std::nullopt;
+  for (const Subject* who = &subject; who != nullptr; who = who->behalf.get()) {
+    const Rule* rule = match(*who, label, to);
+    if (rule != nullptr ? !rule->allow : !options_.otherwise) return std::nullopt;
+  }
   return Permit{content, to.target};
 }
 
@@ -112,13 +125,16 @@ Verdict Policy::explain(const Subject& subject, Label label, ContentDigest conte
                   ? fmt::format("zone {} may see up to {}, the content is {}", name_of(to.zone), name_of(*ceiling),
                                 name_of(label))
                   : fmt::format("zone {} has no ceiling in policy.zones, so it may see nothing", name_of(to.zone))});
-  const Rule* rule = match(subject, label, to);
-  verdict.conditions.push_back(
-      {.name = "rules",
-       .holds = rule != nullptr ? rule->allow : options_.otherwise,
-       .why = rule != nullptr ? describe(*rule)
-                              : fmt::format("no rule matches; otherwise: {}", options_.otherwise ? "allow" : "deny")});
-  verdict.conditions.push_back({.name = "identity", .holds = grants.model, .why = grants.model_why});
+  Condition rules{.name = "rules", .holds = true, .why = {}};
+  for (const Subject* who = &subject; who != nullptr && rules.holds; who = who->behalf.get()) {
+    const Rule* rule = match(*who, label, to);
+    rules.holds = rule != nullptr ? rule->allow : options_.otherwise;
+    rules.why = rule != nullptr ? describe(*rule)
+                                : fmt::format("no rule matches; otherwise: {}", options_.otherwise ? "allow" : "deny");
+    if (who != &subject) rules.why = fmt::format("for {}: {}", who->principal, rules.why);
+  }
+  verdict.conditions.push_back(std::move(rules));
+  verdict.conditions.push_back({.name = "identity", .holds = grants.model, .why = std::string{grants.model_why}});
   verdict.conditions.push_back({.name = "budget", .holds = grants.budget, .why = grants.budget_why});
   return verdict;
 }

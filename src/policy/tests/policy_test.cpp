@@ -119,6 +119,34 @@ TEST(ContentDigest, SeesEveryPartOfAChatAndNotTheModel) {
   EXPECT_NE(ContentDigest::of(split), kContent);
 }
 
+TEST(Policy, ATeamIsNamedByItsNameAndNotByOnesOwn) {
+  auto options = ceilings();
+  options.rules = {{.allow = false, .principal = "team:ward*", .target = "lab/*"}};
+  const Policy policy{options};
+  EXPECT_FALSE(permitted(policy, Label::public_, kLab, {.principal = "ann", .team = "ward-2"}));
+  EXPECT_TRUE(permitted(policy, Label::public_, kLab, {.principal = "ann", .team = "lab"}));
+  EXPECT_TRUE(permitted(policy, Label::public_, kLab, {.principal = "ward-2"}));
+  EXPECT_FALSE(names("team:*", {.principal = "ann"})) << "no team is no team";
+}
+
+TEST(Policy, AnAgentMayWhatBothMay) {
+  auto options = ceilings();
+  options.rules = {{.allow = false, .principal = "intern"}, {.allow = false, .principal = "robot", .target = "lab/*"}};
+  const Policy policy{options};
+  const auto agent_of = [](const char* agent, const char* user) {
+    return Subject{.principal = agent,
+                   .behalf = std::make_shared<const Subject>(Subject{.principal = user, .models = {"lab/*", "auto"}})};
+  };
+  EXPECT_FALSE(permitted(policy, Label::public_, kCloud, agent_of("helper", "intern")));
+  EXPECT_TRUE(permitted(policy, Label::public_, kCloud, agent_of("helper", "ann")));
+  EXPECT_FALSE(permitted(policy, Label::public_, kLab, agent_of("robot", "ann")));
+  const Verdict verdict = policy.explain(agent_of("helper", "intern"), Label::public_, kContent, kCloud, {});
+  EXPECT_THAT(verdict.conditions[1].why, HasSubstr("for intern: deny"));
+  EXPECT_TRUE(may_use(agent_of("helper", "ann"), "", "lab/llama"));
+  EXPECT_TRUE(may_use(agent_of("helper", "ann"), "auto", "openai/gpt-4o")) << "by the route";
+  EXPECT_FALSE(may_use(agent_of("helper", "ann"), "", "openai/gpt-4o"));
+}
+
 TEST(Glob, StarsAndQuestionMarksAndNothingElse) {
   EXPECT_TRUE(matches_glob("*", ""));
   EXPECT_TRUE(matches_glob("lab/*", "lab/a/b"));

@@ -107,7 +107,7 @@ class WatchedStream final : public provider::EventStream {
 Result<policy::Permit> permit_for(const Attempt& attempt, policy::ContentDigest content) {
   const Target& target = attempt.state->table->targets[attempt.target];
   auto permit = attempt.state->table->policy->permit(attempt.wishes.subject, attempt.wishes.label, content,
-                                                     target.destination(), attempt.grants);
+                                                     target.destination(), grants_of(attempt.wishes, target));
   if (permit) return *std::move(permit);
   return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
 }

@@ -32,7 +32,6 @@ struct Attempt {
   std::size_t target = 0;
   provider::RequestContext context;
   Wishes wishes;
-  policy::Grants grants;
   Purse purse;
   std::shared_ptr<Bill> bill = std::make_shared<Bill>();
   std::int64_t prompt_tokens = 0;

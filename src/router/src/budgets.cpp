@@ -179,7 +179,13 @@ Purse Budgets::purse(const policy::Subject& subject, std::string_view route) con
   Purse purse;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Budget& budget = entries_[i].budget;
-    if (policy::names(budget.principal, subject) && policy::matches_glob(budget.route, route)) purse.mine_.push_back(i);
+    if (!policy::matches_glob(budget.route, route)) continue;
+    // What an agent spends is also spent by who is behind it.
+    for (const policy::Subject* who = &subject; who != nullptr; who = who->behalf.get()) {
+      if (!policy::names(budget.principal, *who)) continue;
+      purse.mine_.push_back(i);
+      break;
+    }
   }
   if (!purse.mine_.empty()) purse.budgets_ = shared_from_this();
   return purse;

@@ -81,8 +81,8 @@ std::shared_ptr<const Decision> Decisions::find(const std::string& id) const {
 }
 
 Explanation explanation_of(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
-                           const policy::Grants& grants, const Plan& plan,
-                           const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now) {
+                           const Plan& plan, const std::vector<std::shared_ptr<Health>>& health,
+                           Clock::time_point now) {
   Explanation out{.route = route.name,
                   .strategy = std::string{name_of(route.strategy)},
                   .label = std::string{policy::name_of(wishes.label)},
@@ -98,7 +98,7 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
                   .gain = facts.gain};
   for (const Candidate& candidate : plan.candidates) {
     const Target& target = table.targets[candidate.target];
-    policy::Grants mine = grants;
+    policy::Grants mine = grants_of(wishes, target);
     if (wishes.affordable_usd) {
       mine.budget = candidate.exclusion != Exclusion::budget;
       mine.budget_why = fmt::format("the budgets leave ${:.6f}", *wishes.affordable_usd);

@@ -19,7 +19,6 @@ struct Decision {
   std::size_t route = 0;
   Facts facts;
   Wishes wishes;
-  policy::Grants grants;
   Plan plan;
   std::vector<std::string> attempts;
 };
@@ -44,7 +43,6 @@ class Decisions {
 
 /// Pure: the words for a plan. `attempts` as in Explanation.
 Explanation explanation_of(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
-                           const policy::Grants& grants, const Plan& plan,
-                           const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now);
+                           const Plan& plan, const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now);
 
 }  // namespace hearth::router

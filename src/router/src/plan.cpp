@@ -19,9 +19,10 @@ bool is_strange_to_some(const Table& table, const Route& route, const Facts& fac
 }
 
 Exclusion exclude(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
-                  const policy::Grants& grants, const Health& health, Clock::time_point now, Candidate& candidate) {
+                  const Health& health, Clock::time_point now, Candidate& candidate) {
   const bool permitted =
-      table.policy->permit(wishes.subject, wishes.label, facts.content, target.destination(), grants).has_value();
+      table.policy->permit(wishes.subject, wishes.label, facts.content, target.destination(), grants_of(wishes, target))
+          .has_value();
   if (!permitted) return Exclusion::policy;
   if ((facts.needs & ~target.capabilities) != 0) return Exclusion::capability;
   if (facts.beyond && facts.wire != target.wire) return Exclusion::capability;
@@ -117,6 +118,14 @@ constexpr std::chrono::seconds kUrgent{2};
 
 }  // namespace
 
+policy::Grants grants_of(const Wishes& wishes, const Target& target) {
+  if (wishes.subject.models.empty() && wishes.subject.behalf == nullptr) return {};
+  policy::Grants grants;
+  grants.model = policy::may_use(wishes.subject, wishes.route, target.name);
+  grants.model_why = grants.model ? "the key grants this model" : "the key does not grant this model";
+  return grants;
+}
+
 WorkloadClass class_of(const Facts& facts, const Wishes& wishes) {
   if (wishes.label >= policy::Label::confidential) return WorkloadClass::sensitive;
   if (wishes.max_latency && *wishes.max_latency <= kUrgent) return WorkloadClass::latency_critical;
@@ -137,14 +146,13 @@ double cost_of(const Price& price, std::int64_t input, std::int64_t cached, std:
 }
 
 Plan make_plan(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
-               const policy::Grants& grants, const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now,
-               std::uint32_t dice) {
+               const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now, std::uint32_t dice) {
   Plan plan;
   plan.candidates.reserve(route.targets.size());
   const bool strange = is_strange_to_some(table, route, facts);
   for (const std::size_t index : route.targets) {
     Candidate candidate{.target = index, .quality = static_cast<float>(table.targets[index].quality)};
-    candidate.exclusion = exclude(table, table.targets[index], facts, wishes, grants, *health[index], now, candidate);
+    candidate.exclusion = exclude(table, table.targets[index], facts, wishes, *health[index], now, candidate);
     if (strange && candidate.exclusion != Exclusion::policy) candidate.exclusion = Exclusion::capability;
     if (fits(candidate)) plan.order.push_back(plan.candidates.size());
     plan.candidates.push_back(candidate);

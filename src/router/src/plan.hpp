@@ -29,6 +29,7 @@ struct Candidate {
 /// What the client asked for beside the content.
 struct Wishes {
   policy::Subject subject;
+  std::string route;  // that was asked for; empty: a target was
   policy::Label label = policy::Label::internal;
   std::optional<double> max_cost_usd;
   std::optional<std::chrono::milliseconds> max_latency;
@@ -47,8 +48,10 @@ struct Plan {
 
 /// `health` has one entry a target of the table. `dice`: random bits, for the choice between near ties.
 Plan make_plan(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
-               const policy::Grants& grants, const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now,
-               std::uint32_t dice);
+               const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now, std::uint32_t dice);
+
+/// What identity has to say of this target.
+policy::Grants grants_of(const Wishes& wishes, const Target& target);
 
 /// What matters most for this request.
 WorkloadClass class_of(const Facts& facts, const Wishes& wishes);

@@ -55,7 +55,7 @@ void RouterImpl::remember_spending(const Budgets& budgets) const {
       continue;
     }
     for (const Spending& one : *spent) {
-      const policy::Subject subject{.principal = one.principal, .roles = {}};
+      const policy::Subject subject{.principal = one.principal};
       if (policy::names(budget.principal, subject) && policy::matches_glob(budget.route, one.route)) {
         budgets.spent_before(i, one.usd, now);
       }
@@ -89,15 +89,18 @@ std::uint64_t RouterImpl::session_of(const provider::RequestContext& context, st
   return context.session.empty() ? conversation : std::hash<std::string>{}(context.session) | 1;
 }
 
-Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, const Table& table,
+Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, const Resolved& resolved,
                                      std::uint64_t session) const {
-  Wishes wishes{.subject = {.principal = context.principal, .roles = {}},
-                .label = table.policy->default_label(),
+  Wishes wishes{.subject = context.subject ? *context.subject : policy::Subject{.principal = context.principal},
+                .route = resolved.named ? resolved.route->name : std::string{},
+                .label = resolved.state->table->policy->default_label(),
                 .max_cost_usd = context.max_cost,
                 .max_latency = context.max_latency,
-                .preferred = sessions_->find(session)};
+                .preferred = sessions_->find(session),
+                .named = !resolved.named};
   if (!context.label.empty()) {
-    HEARTH_TRY(wishes.label, policy::parse_label(context.label));
+    HEARTH_TRY(const policy::Label said, policy::parse_label(context.label));
+    wishes.label = std::max(wishes.label, said);  // raised, never lowered
   }
   return wishes;
 }
@@ -126,13 +129,12 @@ Result<Explanation> RouterImpl::explain(const provider::RequestContext& context,
   Facts facts = facts_of(request);
   facts.gain = resolved.route->model().predict(last_question(request)).gain;
   const Table& table = *resolved.state->table;
-  HEARTH_TRY(Wishes wishes, wishes_of(context, table, session_of(context, facts.conversation)));
-  wishes.named = !resolved.named;
+  HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session_of(context, facts.conversation)));
   wishes.affordable_usd = resolved.state->budgets->purse(wishes.subject, resolved.named ? resolved.route->name : "-")
                               .left(WallClock::now());
   const Clock::time_point now = Clock::now();
-  const Plan plan = make_plan(table, *resolved.route, facts, wishes, {}, resolved.state->health, now, dice());
-  return explanation_of(table, *resolved.route, facts, wishes, {}, plan, resolved.state->health, now);
+  const Plan plan = make_plan(table, *resolved.route, facts, wishes, resolved.state->health, now, dice());
+  return explanation_of(table, *resolved.route, facts, wishes, plan, resolved.state->health, now);
 }
 
 Result<Explanation> RouterImpl::explain(const std::string& id) const {
@@ -143,7 +145,7 @@ Result<Explanation> RouterImpl::explain(const std::string& id) const {
   }
   const Table& table = *decision->state->table;
   Explanation out = explanation_of(table, table.routes[decision->route], decision->facts, decision->wishes,
-                                   decision->grants, decision->plan, decision->state->health, Clock::now());
+                                   decision->plan, decision->state->health, Clock::now());
   out.id = decision->id;
   out.attempts = decision->attempts;
   return out;

@@ -70,7 +70,8 @@ class RouterImpl final : public Router {
   StatePtr make_state(TablePtr table) const;
   void remember_spending(const Budgets& budgets) const;
   Resolved resolve(const std::string& name) const;
-  Result<Wishes> wishes_of(const provider::RequestContext& context, const Table& table, std::uint64_t session) const;
+  Result<Wishes> wishes_of(const provider::RequestContext& context, const Resolved& resolved,
+                           std::uint64_t session) const;
   static std::uint64_t session_of(const provider::RequestContext& context, std::uint64_t conversation);
   Task<Result<provider::EventStreamPtr>> async_generate(provider::RequestContext context, Ask ask, Facts facts,
                                                         std::string name, std::int32_t n);

@@ -21,8 +21,7 @@ Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& c
                                                const Facts& facts) {
   Resolved resolved = resolve(name);
   const std::uint64_t session = resolved.named ? session_of(context, facts.conversation) : 0;
-  HEARTH_TRY(Wishes wishes, wishes_of(context, *resolved.state->table, session));
-  wishes.named = !resolved.named;
+  HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session));
   const std::string route = resolved.named ? resolved.route->name : "-";
   Settlement settlement{
       options_.ledger, options_.on_outcome, {.route = route, .principal = context.principal}, Clock::now()};
@@ -43,7 +42,6 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
                   .target = 0,
                   .context = context,
                   .wishes = admitted.wishes,
-                  .grants = {},
                   .purse = admitted.purse,
                   .bill = admitted.settlement.bill(),
                   .prompt_tokens = facts.prompt_tokens,
@@ -67,7 +65,7 @@ Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider
   Facts facts = given;
   for (const Route* route : routes) {
     if (route->strategy == Strategy::learned) facts.gain = route->model().predict(question_of(ask)).gain;
-    Plan plan = make_plan(table, *route, facts, admitted.wishes, {}, state->health, Clock::now(), dice());
+    Plan plan = make_plan(table, *route, facts, admitted.wishes, state->health, Clock::now(), dice());
     if (route == first) {
       decision.route = static_cast<std::size_t>(route - table.routes.data());
       decision.plan = plan;
@@ -116,7 +114,6 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
                                                       .route = 0,
                                                       .facts = facts,
                                                       .wishes = admitted.wishes,
-                                                      .grants = {},
                                                       .plan = {},
                                                       .attempts = {}});
   admitted.settlement.outcome().decision = decision->id;

@@ -11,7 +11,7 @@ Result<std::vector<Attempt>> RouterImpl::attempts(const Admitted& admitted, cons
                                                   const Facts& facts) {
   const auto& [state, route, named] = admitted.resolved;
   const Table& table = *state->table;
-  const Plan plan = make_plan(table, *route, facts, admitted.wishes, {}, state->health, Clock::now(), dice());
+  const Plan plan = make_plan(table, *route, facts, admitted.wishes, state->health, Clock::now(), dice());
   if (plan.order.empty()) return fail(nobody(table, *route, plan, facts, admitted.wishes));
   std::vector<Attempt> out;
   for (const std::size_t place : plan.order) {

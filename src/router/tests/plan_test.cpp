@@ -149,7 +149,7 @@ struct PlanTest : ::testing::Test {
     route.targets.push_back(table.targets.size() - 1);
     return table.targets.back();
   }
-  Plan plan(std::uint32_t dice = 0) { return make_plan(table, route, facts, wishes, {}, health, kNow, dice); }
+  Plan plan(std::uint32_t dice = 0) { return make_plan(table, route, facts, wishes, health, kNow, dice); }
 };
 
 TEST_F(PlanTest, CascadesGoFromCheapToDearAndDirectGoesAsListed) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,11 +25,17 @@ inline constexpr int kZones = 5;
 std::string_view name_of(Zone zone);
 Result<Zone> parse_zone(std::string_view name);
 
-/// Who asks. Rules name a principal by its name or as "role:NAME", both with `*` and `?` as wildcards.
+/// Who asks. Rules name a principal by its name, as "role:NAME" or as "team:NAME", all with `*` and `?` as wildcards.
 struct Subject {
   std::string principal;
-  std::vector<std::string> roles;
+  std::vector<std::string> roles{};
+  std::string team{};
+  std::vector<std::string> models{};        // patterns of the targets and routes it may use; none: all
+  std::shared_ptr<const Subject> behalf{};  // of an agent: what it may not, the agent may not
 };
+
+/// Does identity grant this target, by itself or as part of the route that was asked for? Both, of an agent.
+bool may_use(const Subject& subject, std::string_view route, std::string_view target);
 
 /// A target as policy sees it.
 struct Destination {
@@ -92,7 +99,7 @@ struct Verdict {
 struct Grants {
   bool model = true;  // identity grants the principal this model
   bool budget = true;
-  std::string model_why = "no authentication is configured";
+  std::string_view model_why = "nothing limits the models of who asks";
   std::string budget_why = "no budget is configured";
 };
 
@@ -122,7 +129,8 @@ class Policy {
   Options options_;
 };
 
-/// Does a pattern of rules and budgets, "alice", "team:*" or "role:NAME", mean this subject?
+/// Does a pattern of rules and budgets, "alice", "team:*" or "role:NAME", mean this subject itself? Not who is behind
+/// it.
 bool names(std::string_view pattern, const Subject& subject);
 
 /// `*` is any run of characters, `?` one character. No other meaning, linear in text times pattern.

@@ -12,6 +12,7 @@
 #include "hearth/base/result.hpp"
 #include "hearth/inference/event.hpp"
 #include "hearth/inference/request.hpp"
+#include "hearth/policy/policy.hpp"
 
 namespace hearth::provider {
 
@@ -24,9 +25,10 @@ struct RequestContext {
   std::optional<std::chrono::seconds> keep_alive;  // local models: stay loaded so long after this; negative: for ever
   std::optional<std::int32_t> context;  // local models: the context length this caller wants (Ollama num_ctx)
   // For the router; the engine needs none of them.
-  std::string route;    // overrides the request's model
-  std::string label;    // of the content, as the client says; empty: the policy's default
-  std::string session;  // requests of one session stay with one target
+  std::shared_ptr<const policy::Subject> subject;  // null: nothing but `principal` is known
+  std::string route;                               // overrides the request's model
+  std::string label;                               // of the content, as the client says; empty: the policy's default
+  std::string session;                             // requests of one session stay with one target
   std::optional<std::chrono::milliseconds> max_latency;
   std::optional<double> max_cost;  // US$
 };
