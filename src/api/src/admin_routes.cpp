@@ -58,7 +58,7 @@ std::string explanation_body(const router::Explanation& explanation) {
 }
 
 Result<router::Router*> router_of(Call& call) {
-  HEARTH_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CHECKED(check_management(call.shared().services, call.request(), identity::Scope::admin));
   if (call.router() != nullptr) return call.router();
   return hearth::fail(ErrorCode::not_found, "this server has no router");
 }
@@ -121,7 +121,7 @@ Task<Result<>> async_decision(Call& call) {
 
 Task<Result<>> async_ledger(Call& call) {
   const Services& services = call.shared().services;
-  HEARTH_CO_CHECKED(check_management(services, call.request()));
+  HEARTH_CO_CHECKED(check_management(services, call.request(), identity::Scope::admin));
   if (services.ledger == nullptr || services.files == nullptr) {
     co_return hearth::fail(ErrorCode::not_found, "this server keeps no ledger");
   }

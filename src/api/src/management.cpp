@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "management.hpp"
 
+#include "route_caller.hpp"
 #include "route_origin.hpp"
 
 namespace hearth::api {
@@ -14,9 +15,12 @@ bool is_loopback_peer(std::string_view peer) {
 
 }  // namespace
 
-Result<> check_management(const Services& services, const net::Request& request) {
-  const bool allowed = services.allow_management ? services.allow_management(request) : is_loopback_peer(request.peer);
-  if (allowed) return {};
+Result<> check_management(const Services& services, const net::Request& request, identity::Scope scope) {
+  if (services.auth != nullptr) {
+    HEARTH_CHECKED(identify(services, request, scope));
+    return {};
+  }
+  if (is_loopback_peer(request.peer)) return {};
   return fail(ErrorCode::forbidden,
               "models can only be pulled, pushed, created, copied and deleted from the machine that serves them");
 }

@@ -12,13 +12,23 @@ namespace hearth::api::ollama {
 namespace {
 
 /// Names the model in the answer's headers and says which options did nothing.
+/// How long a model stays loaded is everybody's business: a key for answers alone does not decide it.
+Result<std::optional<std::chrono::seconds>> allowed_keep_alive(Call& call, std::optional<std::chrono::seconds> wanted) {
+  if (!wanted || call.caller() == nullptr || call.caller()->may(identity::Scope::manage)) return wanted;
+  if (wanted->count() == 0) {
+    return hearth::fail(ErrorCode::forbidden, "unloading a model needs a key with the scope manage", "keep_alive");
+  }
+  call.degraded("keep_alive");
+  return std::optional<std::chrono::seconds>{};
+}
+
 Result<provider::RequestContext> begin(Call& call, const Common& common) {
   HEARTH_CHECKED(call.choose_model(common.model));
   if (!common.without_effect.empty()) {
     call.degraded(fmt::format("options:{}", fmt::join(common.without_effect, ",")));
   }
   provider::RequestContext context = call.context();
-  context.keep_alive = common.keep_alive;
+  HEARTH_TRY(context.keep_alive, allowed_keep_alive(call, common.keep_alive));
   context.context = common.context_length;
   return context;
 }

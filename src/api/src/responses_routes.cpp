@@ -26,7 +26,8 @@ Error no_response(const std::string& id) {
 Result<std::vector<Message>> conversation(const Call& call, const ResponsesCall& wanted) {
   std::vector<Message> out;
   if (!wanted.previous_response_id.empty()) {
-    const auto previous = call.shared().responses->find(wanted.previous_response_id, Clock::now());
+    const auto previous =
+        call.shared().responses->find(wanted.previous_response_id, call.record().principal, Clock::now());
     if (!previous) return hearth::fail(no_response(wanted.previous_response_id));
     out = previous->messages;
   }
@@ -48,15 +49,16 @@ inference::ChatRequest chat_of(const ResponsesCall& wanted, const std::vector<Me
   return chat;
 }
 
-void keep(Shared& shared, std::vector<Message> messages, const ResponseObject& response) {
+void keep(Call& call, std::vector<Message> messages, const ResponseObject& response) {
   messages.push_back(response.message());
-  shared.responses->put(StoredResponse{response.id(), dump(response.json()), std::move(messages)}, Clock::now());
+  call.shared().responses->put(
+      StoredResponse{response.id(), dump(response.json()), std::move(messages), call.record().principal}, Clock::now());
 }
 
 Task<Result<>> async_streamed(Call& call, std::vector<StreamSource> sources, ResponseObject response,
                               std::optional<std::vector<Message>> kept) {
   ResponsesEncoder::OnDone on_done = [&call, &kept](const ResponseObject& done) {
-    if (kept) keep(call.shared(), *std::move(kept), done);
+    if (kept) keep(call, *std::move(kept), done);
   };
   ResponsesEncoder encoder{std::move(response), std::move(on_done)};
   co_return co_await async_stream(call, std::move(sources), encoder, kSse);
@@ -82,18 +84,18 @@ Task<Result<>> async_create_response(Call& call) {
   HEARTH_CO_TRY(const auto choices, co_await async_collect(call, std::move(sources)));
   if (choices.empty()) co_return hearth::fail(ErrorCode::internal, "the model gave no answer");
   add_choice(response, choices.front());
-  if (kept) keep(call.shared(), *std::move(kept), response);
+  if (kept) keep(call, *std::move(kept), response);
   co_return co_await call.async_send_json(dump(response.json()));
 }
 
 Task<Result<>> async_get_response(Call& call) {
-  const auto stored = call.shared().responses->find(call.argument(), Clock::now());
+  const auto stored = call.shared().responses->find(call.argument(), call.record().principal, Clock::now());
   if (!stored) co_return hearth::fail(no_response(call.argument()));
   co_return co_await call.async_send_json(stored->body);
 }
 
 Task<Result<>> async_delete_response(Call& call) {
-  if (!call.shared().responses->erase(call.argument(), Clock::now()))
+  if (!call.shared().responses->erase(call.argument(), call.record().principal, Clock::now()))
     co_return hearth::fail(no_response(call.argument()));
   std::string body = dump(Json{{"id", call.argument()}, {"object", "response"}, {"deleted", true}});
   co_return co_await call.async_send_json(std::move(body));

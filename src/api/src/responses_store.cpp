@@ -48,17 +48,20 @@ void ResponseStore::put(StoredResponse response, Clock::time_point now) {
   } while (!entries_.compare_exchange_weak(before, after));
 }
 
-std::shared_ptr<const StoredResponse> ResponseStore::find(const std::string& id, Clock::time_point now) const {
+std::shared_ptr<const StoredResponse> ResponseStore::find(const std::string& id, std::string_view owner,
+                                                          Clock::time_point now) const {
   const auto entries = entries_.load();
-  const auto at = std::ranges::find_if(*entries, [&](const Entry& e) { return e.response->id == id; });
+  const auto at = std::ranges::find_if(
+      *entries, [&](const Entry& e) { return e.response->id == id && e.response->owner == owner; });
   return at == entries->end() || at->expires <= now ? nullptr : at->response;
 }
 
-bool ResponseStore::erase(const std::string& id, Clock::time_point now) {
+bool ResponseStore::erase(const std::string& id, std::string_view owner, Clock::time_point now) {
   auto before = entries_.load();
   std::shared_ptr<const Entries> after;
   do {
-    const auto at = std::ranges::find_if(*before, [&](const Entry& e) { return e.response->id == id; });
+    const auto at = std::ranges::find_if(
+        *before, [&](const Entry& e) { return e.response->id == id && e.response->owner == owner; });
     if (at == before->end() || at->expires <= now) return false;
     auto next = std::make_shared<Entries>(*before);
     next->erase(next->begin() + (at - before->begin()));

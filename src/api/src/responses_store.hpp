@@ -18,6 +18,7 @@ struct StoredResponse {
   std::string id;
   std::string body;                          // the response object, as GET answers it
   std::vector<inference::Message> messages;  // the conversation up to and with the answer, instructions left out
+  std::string owner{};                       // the principal it was made for; others do not find it
 };
 
 /// Responses of /v1/responses, in memory, oldest out first. Bounded in number, bytes and age. Any thread: an immutable
@@ -34,9 +35,10 @@ class ResponseStore {
   /// A response larger than the whole bound is not kept.
   void put(StoredResponse response, Clock::time_point now);
   /// Null when it is not there, or not any more.
-  std::shared_ptr<const StoredResponse> find(const std::string& id, Clock::time_point now) const;
+  std::shared_ptr<const StoredResponse> find(const std::string& id, std::string_view owner,
+                                             Clock::time_point now) const;
   /// False when it is not there.
-  bool erase(const std::string& id, Clock::time_point now);
+  bool erase(const std::string& id, std::string_view owner, Clock::time_point now);
   std::size_t size() const;
 
  private:

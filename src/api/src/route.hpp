@@ -73,10 +73,15 @@ class Call {
   Family family() const noexcept { return family_; }
   const std::string& id() const noexcept { return record_.id; }  // "req_…"
   RequestRecord& record() noexcept { return record_; }
+  const RequestRecord& record() const noexcept { return record_; }
   Clock::time_point arrived() const noexcept { return arrived_; }
 
   /// The body, parsed.
   Result<JsonDocument> json() const { return JsonDocument::parse(request_.body); }
+  /// Where keys are demanded: who asks, and that it may use a route of this pattern once more now.
+  Result<> authenticate(std::string_view pattern);
+  /// Where keys are demanded, null before authenticate(): else always null.
+  const identity::Caller* caller() const noexcept { return caller_ ? &*caller_ : nullptr; }
   /// Who asks, and with which wishes, after choose_model(); a handler adds keep_alive and context.
   provider::RequestContext context() const;
   /// The model that this request names, or the default one when it names none. Goes into the headers and the record.
@@ -111,6 +116,7 @@ class Call {
   std::string argument_;
   Family family_;
   Clock::time_point arrived_ = Clock::now();
+  std::optional<identity::Caller> caller_;
   provider::RequestContext wishes_;
   std::string target_;
   std::string zone_ = "device";

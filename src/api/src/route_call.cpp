@@ -6,6 +6,7 @@
 #include "hearth/base/id.hpp"
 #include "responses_store.hpp"
 #include "route.hpp"
+#include "route_caller.hpp"
 #include "route_origin.hpp"
 #include "route_wishes.hpp"
 
@@ -63,10 +64,23 @@ bool Call::is_elsewhere(std::string_view model) const {
   return table->find_route(model) != nullptr || (target != SIZE_MAX && table->targets[target].remote != nullptr);
 }
 
+Result<> Call::authenticate(std::string_view pattern) {
+  const Services& services = shared_->services;
+  const auto scope = scope_of(request_.method, pattern);
+  if (services.auth == nullptr || !scope) return {};
+  HEARTH_TRY(caller_, identify(services, request_, *scope));
+  record_.principal = caller_->principal->name;
+  return caller_->admit(arrived_);
+}
+
 provider::RequestContext Call::context() const {
   provider::RequestContext context = wishes_;
   context.id = record_.id;
   context.principal = record_.principal;
+  if (caller_) {
+    context.subject = subject_of(*caller_);
+    context.label = label_of(*caller_, context.label);
+  }
   return context;
 }
 

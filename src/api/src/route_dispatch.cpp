@@ -6,6 +6,7 @@
 #include "hearth/base/log.hpp"
 #include "management.hpp"
 #include "route.hpp"
+#include "route_caller.hpp"
 #include "route_origin.hpp"
 #include "route_table.hpp"
 
@@ -51,6 +52,7 @@ Task<Result<>> async_answer(Call& call, const Result<RouteMatch>& match) {
     if (call.request().method == "OPTIONS") co_return co_await async_preflight(call, allow);
     co_return co_await async_not_allowed(call, std::move(allow));
   }
+  HEARTH_CO_CHECKED(call.authenticate(match->route->pattern));
   const auto& draining = call.shared().services.draining;
   if (call.request().method == "POST" && draining && draining()) {
     co_return hearth::fail(
@@ -93,7 +95,11 @@ class Report {
   Report& operator=(const Report&) = delete;
   ~Report() {
     RequestRecord& record = call_.record();
-    record.duration = Clock::now() - call_.arrived();
+    const Clock::time_point now = Clock::now();
+    record.duration = now - call_.arrived();
+    if (call_.caller() != nullptr) {
+      call_.caller()->spent(record.usage.prompt_tokens + record.usage.completion_tokens, now);
+    }
     if (!ended) {
       record.status = record.status == 0 ? 0 : 499;
       record.error = ErrorCode::cancelled;
@@ -132,6 +138,9 @@ net::BodyPlanner make_body_planner(Services services) {
   return [services = std::move(services)](const net::Request& head) -> Result<net::BodyPlan> {
     net::BodyPlan plan;
     plan.max_bytes = services.limits.max_body_bytes;
+    const auto route = find_route(kRoutes, head.method, head.path);
+    const auto scope = route ? scope_of(head.method, route->route->pattern) : std::nullopt;
+    if (services.auth != nullptr && scope) HEARTH_CHECKED(identify(services, head, *scope));  // before any body
     const auto digest = match_pattern("/api/blobs/{digest}", head.path);
     if (head.method == "POST" && digest) {
       if (services.loopback) HEARTH_CHECKED(check_origin(head));

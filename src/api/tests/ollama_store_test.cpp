@@ -195,24 +195,5 @@ TEST_F(OllamaStore, AnUploadOfAStrangerIsRefusedBeforeItsBody) {
   EXPECT_EQ(refused.error().code, ErrorCode::forbidden);
 }
 
-TEST_F(OllamaStore, ThePredicateDecidesWhoMayManage) {
-  Services s = services();
-  s.allow_management = [](const net::Request& r) { return r.headers.get("x-admin").has_value(); };
-  const net::Handler handler = make_handler(std::move(s));
-  net::Request stranger = request("POST", "/api/pull", R"({"model":"a"})", {{"x-admin", "1"}});
-  stranger.peer = "10.0.0.7:4000";
-  FakeResponder allowed;
-  FakeResponder refused;
-
-  asio::co_spawn(io, handler(stranger, allowed), asio::detached);
-  net::Request local = request("POST", "/api/pull", R"({"model":"b"})");
-  asio::co_spawn(io, handler(local, refused), asio::detached);
-  io.run();
-
-  EXPECT_EQ(allowed.status, 200);
-  EXPECT_EQ(refused.status, 403);
-  EXPECT_EQ(store.pulled, std::vector<std::string>{"a"});
-}
-
 }  // namespace
 }  // namespace hearth::api::test

@@ -227,8 +227,8 @@ TEST(ResponseStore, TheOldestGoesWhenTheNumberIsReached) {
   const Clock::time_point now{};
   for (const char* id : {"a", "b", "c"}) store.put(stored(id), now);
   EXPECT_EQ(store.size(), 2U);
-  EXPECT_EQ(store.find("a", now), nullptr);
-  EXPECT_NE(store.find("c", now), nullptr);
+  EXPECT_EQ(store.find("a", "", now), nullptr);
+  EXPECT_NE(store.find("c", "", now), nullptr);
 }
 
 TEST(ResponseStore, TheOldestGoesWhenTheBytesAreReachedAndTheTooLargeIsNotKept) {
@@ -237,10 +237,10 @@ TEST(ResponseStore, TheOldestGoesWhenTheBytesAreReachedAndTheTooLargeIsNotKept) 
   store.put(stored("a", 2'000), now);
   store.put(stored("b", 2'000), now);
   store.put(stored("c", 2'000), now);
-  EXPECT_EQ(store.find("a", now), nullptr);
-  EXPECT_NE(store.find("b", now), nullptr);
+  EXPECT_EQ(store.find("a", "", now), nullptr);
+  EXPECT_NE(store.find("b", "", now), nullptr);
   store.put(stored("huge", 6'000), now);
-  EXPECT_EQ(store.find("huge", now), nullptr);
+  EXPECT_EQ(store.find("huge", "", now), nullptr);
   EXPECT_EQ(store.size(), 2U);
 }
 
@@ -248,9 +248,9 @@ TEST(ResponseStore, ForgetsAfterItsTime) {
   ResponseStore store{{10, 5'000, std::chrono::seconds{10}}};
   const Clock::time_point now{};
   store.put(stored("a"), now);
-  EXPECT_NE(store.find("a", now + std::chrono::seconds{9}), nullptr);
-  EXPECT_EQ(store.find("a", now + std::chrono::seconds{10}), nullptr);
-  EXPECT_FALSE(store.erase("a", now + std::chrono::seconds{10}));
+  EXPECT_NE(store.find("a", "", now + std::chrono::seconds{9}), nullptr);
+  EXPECT_EQ(store.find("a", "", now + std::chrono::seconds{10}), nullptr);
+  EXPECT_FALSE(store.erase("a", "", now + std::chrono::seconds{10}));
   store.put(stored("b"), now + std::chrono::seconds{20});
   EXPECT_EQ(store.size(), 1U);
 }

@@ -19,6 +19,7 @@
 #include "hearth/base/log.hpp"
 #include "hearth/base/version.hpp"
 #include "hearth/engine/pool.hpp"
+#include "hearth/identity/authenticator.hpp"
 #include "hearth/models/store.hpp"
 #include "hearth/net/server.hpp"
 #include "hearth/provider/local.hpp"
@@ -52,6 +53,21 @@ Task<> tick(std::shared_ptr<engine::Pool> pool, std::shared_ptr<std::atomic<engi
     co_await timer.async_wait(asio::use_awaitable);
     *pressure = engine::classify(engine::read_memory(), *pressure);
     co_await pool->async_tick(Clock::now(), *pressure);
+  }
+}
+
+/// Every second: keys that were made or revoked meanwhile.
+Task<> watch_keys(identity::Authenticator& auth, async::BlockingPool& blocking) {
+  asio::steady_timer timer{co_await asio::this_coro::executor};
+  std::string before;
+  while (true) {
+    timer.expires_after(std::chrono::seconds{1});
+    co_await timer.async_wait(asio::use_awaitable);
+    auto refresh = [&auth] { return auth.refresh(); };
+    const Result<> read = co_await blocking.async_run(std::move(refresh));
+    const std::string now = read ? std::string{} : read.error().message;
+    if (!now.empty() && now != before) log::error("keys: the old ones stay", {{"reason", now}});
+    before = now;
   }
 }
 
@@ -95,6 +111,7 @@ class AppImpl final : public App {
   void stop() override;
 
  private:
+  Result<> admit_only_with_keys();
   Result<> make_router();
   Result<router::TablePtr> make_routes(const Routing& routing);
   Result<provider::Remote*> remote_for(const provider::RemoteOptions& options);
@@ -119,6 +136,7 @@ class AppImpl final : public App {
       std::make_shared<std::atomic<engine::Pressure>>(engine::Pressure::none);
   async::BlockingPool blocking_;
   std::unique_ptr<models::Store> store_;
+  std::unique_ptr<identity::Authenticator> auth_;  // none: auth.mode is none
   std::shared_ptr<engine::Pool> pool_;
   std::unique_ptr<provider::Local> engine_;
   async::IoThreads io_;
@@ -133,15 +151,32 @@ class AppImpl final : public App {
   asio::signal_set signals_{signal_io_};  // from start() on, so that none is missed between two waits
 };
 
-Result<> AppImpl::build() {
-  if (!is_loopback(config_.address)) {
+Result<> AppImpl::admit_only_with_keys() {
+  const bool alone = is_loopback(config_.address);
+  if (config_.auth == Config::Auth::none) {
+    if (alone) return {};
     return fail(
         ErrorCode::forbidden,
-        fmt::format("refusing to listen on {}: beyond this machine Hearth demands API keys, which this version does "
-                    "not have yet; listen on 127.0.0.1 and put a TLS proxy with authentication in front",
+        fmt::format("refusing to listen on {}: beyond this machine Hearth demands keys. Set auth: {{mode: keys}} "
+                    "in the configuration and make a key with `hearth keys create NAME`",
                     config_.address),
         "listen");
   }
+  auth_ = std::make_unique<identity::Authenticator>(config_.home);
+  HEARTH_CHECKED(auth_->refresh());
+  if (auth_->has_live_key(WallClock::now())) {
+    if (!alone) log::warn("keys travel in the clear: put TLS in front of this address", {{"listen", config_.address}});
+    return {};
+  }
+  constexpr const char* kMake = "nobody has a key yet; make one with `hearth keys create NAME`";
+  if (!alone)
+    return fail(ErrorCode::forbidden, fmt::format("refusing to listen on {}: {}", config_.address, kMake), "listen");
+  log::warn(kMake);
+  return {};
+}
+
+Result<> AppImpl::build() {
+  HEARTH_CHECKED(admit_only_with_keys());
   HEARTH_TRY(store_, open_store(config_, blocking_, config_.paths));
   pool_ = engine::Pool::create({.budget = config_.memory_budget,
                                 .keep_alive = config_.keep_alive,
@@ -213,6 +248,8 @@ Result<> AppImpl::bind() {
   api::Services services{
       .engine = *engine_, .store = *store_, .router = router_.get(), .version = std::string{version()}};
   services.files = &blocking_;
+  services.auth = auth_.get();
+  services.loopback = is_loopback(config_.address);
   services.ledger = ledger_.get();
   services.draining = [this] { return draining_.load(); };
   services.metrics_text = [this] { return metrics_.text(); };
@@ -299,6 +336,7 @@ bool AppImpl::run_in_background(Task<> work) {
 void AppImpl::start() {
   tasks_.spawn("tick", tick(pool_, pressure_));
   tasks_.spawn("probe", probe(*router_));
+  if (auth_) tasks_.spawn("keys", watch_keys(*auth_, blocking_));
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) signals_.add(signal);
   server_->start();
 }

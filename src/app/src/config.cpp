@@ -73,7 +73,7 @@ class ConfigReader {
                         {"onprem", [this] { config_.zone = "onprem"; }},
                         {"cluster", [this] { config_.zone = "cluster"; }},
                         {"cloud", [this] { config_.zone = "cloud"; }}}),
-        {"auth", [this](const YAML::Node& node) { return nested(node, "auth", {one_of("mode", {{"none", [] {}}})}); }},
+        {"auth", [this](const YAML::Node& node) { return nested(node, "auth", auth_keys()); }},
         {"models", [this](const YAML::Node& node) { return read_models(node); }},
         {"keep_alive", into(config_.keep_alive)},
         {"memory_budget", bytes_into(config_.memory_budget)},
@@ -83,6 +83,11 @@ class ConfigReader {
     };
     std::ranges::move(routing_.keys(), std::back_inserter(keys));
     return keys;
+  }
+
+  std::vector<YamlKey> auth_keys() {
+    return {one_of("mode", {{"none", [this] { config_.auth = Config::Auth::none; }},
+                            {"keys", [this] { config_.auth = Config::Auth::keys; }}})};
   }
 
   std::vector<YamlKey> log_keys() {

@@ -68,7 +68,7 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "home" << YAML::Value << config.home.string();
   out << YAML::Key << "zone" << YAML::Value << config.zone;
   out << YAML::Key << "auth" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode" << YAML::Value
-      << "none" << YAML::EndMap;
+      << (config.auth == Config::Auth::keys ? "keys" : "none") << YAML::EndMap;
   out << YAML::Key << "models" << YAML::Value << YAML::BeginSeq;
   for (const auto& model : config.models) print_model(out, model);
   out << YAML::EndSeq;

@@ -67,6 +67,16 @@ Error ApiClient::unreachable(const Error& error) const {
           .retry_after = {}};
 }
 
+namespace {
+
+/// The key for a server that demands one.
+void add_key(net::Headers& headers) {
+  const char* key = std::getenv("HEARTH_API_KEY");
+  if (key != nullptr && *key != '\0') headers.set("Authorization", std::string{"Bearer "} + key);
+}
+
+}  // namespace
+
 Result<net::ClientResponse> ApiClient::request(const std::string& method, const std::string& path,
                                                const std::string& body, net::Headers headers) {
   net::ClientRequest request;
@@ -74,6 +84,7 @@ Result<net::ClientResponse> ApiClient::request(const std::string& method, const 
   request.method = method;
   HEARTH_TRY(request.url, net::Url::parse(url_ + path));
   request.body = body;
+  add_key(request.headers);
   request.idle_timeout = std::chrono::minutes{10};  // loading a large model says nothing for a while
   if (!body.empty()) request.headers.set("content-type", "application/json");
   Result<net::ClientResponse> response = io_->run(io_->client->async_request(std::move(request)));
@@ -114,6 +125,7 @@ Result<> ApiClient::post_lines(const std::string& path, const std::string& json,
   request.method = "POST";
   HEARTH_TRY(request.url, net::Url::parse(url_ + path));
   request.body = json;
+  add_key(request.headers);
   request.idle_timeout = std::chrono::minutes{10};
   request.headers.set("content-type", "application/json");
   int status = 0;

@@ -11,6 +11,7 @@
 
 #include "hearth/async/blocking_pool.hpp"
 #include "hearth/base/error.hpp"
+#include "hearth/identity/authenticator.hpp"
 #include "hearth/inference/event.hpp"
 #include "hearth/models/store.hpp"
 #include "hearth/net/http.hpp"
@@ -57,9 +58,9 @@ struct Services {
   std::function<std::string()> metrics_text{};             // GET /metrics, Prometheus text format; unset: 404
   std::function<bool()> draining{};                        // true: /health says 503, new work is refused
   std::function<void(const RequestRecord&)> on_request{};  // once a request, after its answer ended
-  /// May this request change the store (pull, push, create, copy, delete, blobs)? Asked with the head alone before an
-  /// upload's body is read. Unset: only peers on loopback may.
-  std::function<bool(const net::Request&)> allow_management{};
+  /// Unset: everybody is let in, as nobody in particular, and only peers on loopback may change the store (pull, push,
+  /// create, copy, delete, blobs) and see /admin. Set: a key must grant each of these. Outlives the handlers.
+  const identity::Authenticator* auth = nullptr;
   /// Where /api/show reads GGUF headers. Unset: it tells what the manifest has.
   async::BlockingPool* files = nullptr;
   /// The server listens on loopback only: Host and Origin must be loopback too (DNS rebinding, cross-site requests).

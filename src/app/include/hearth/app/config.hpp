@@ -22,6 +22,9 @@ struct Config {
   std::uint16_t port = 4327;
   std::filesystem::path home;  // models, history, keys
   std::string zone = "device";
+  /// none: whoever reaches the server is let in, which it must be on loopback for; keys: see identity.
+  enum class Auth : std::uint8_t { none, keys };
+  Auth auth = Auth::none;
   std::vector<provider::ConfiguredModel> models;
   Routing routing;
   std::chrono::seconds keep_alive{300};
