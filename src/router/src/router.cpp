@@ -99,8 +99,7 @@ Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, co
                 .preferred = sessions_->find(session),
                 .named = !resolved.named};
   if (!context.label.empty()) {
-    HEARTH_TRY(const policy::Label said, policy::parse_label(context.label));
-    wishes.label = std::max(wishes.label, said);  // raised, never lowered
+    HEARTH_TRY(wishes.label, policy::parse_label(context.label));  // the default is for those who say nothing
   }
   return wishes;
 }
