@@ -22,10 +22,8 @@ std::string_view name_of(Scope scope) {
 }
 
 std::shared_ptr<policy::Subject> subject_of(const identity::Principal& principal) {
-  return std::make_shared<policy::Subject>(policy::Subject{.principal = principal.name,
-                                                           .roles = principal.roles,
-                                                           .team = principal.team,
-                                                           .models = principal.models});
+  return std::make_shared<policy::Subject>(policy::Subject{
+      .principal = principal.name, .roles = principal.roles, .team = principal.team, .models = principal.models});
 }
 
 }  // namespace

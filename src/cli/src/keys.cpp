@@ -115,7 +115,8 @@ Result<> list(const Globals& globals, bool json) {
     std::printf("%s\n", out.dump().c_str());
     return {};
   }
-  std::vector<std::vector<std::string>> rows{{"ID", "NAME", "KIND", "TEAM", "ROLES", "MODELS", "SCOPES", "EXPIRES", "STATE"}};
+  std::vector<std::vector<std::string>> rows{
+      {"ID", "NAME", "KIND", "TEAM", "ROLES", "MODELS", "SCOPES", "EXPIRES", "STATE"}};
   for (const KeyRecord& record : records) {
     const identity::Principal& p = record.principal;
     rows.push_back({record.id, who(p), std::string{identity::name_of(p.kind)}, p.team.empty() ? "-" : p.team,
@@ -146,7 +147,8 @@ void add_create_key(CLI::App& keys, const Globals& globals, Action& action) {
   identity::Principal& who = wanted->principal;
   command->add_option("NAME", who.name, "The principal: alice, billing-service")->required();
   command->add_option("--kind", wanted->kind, "user, service or agent");
-  command->add_option("--on-behalf-of", who.on_behalf_of, "The principal that an agent acts for: it has no more rights");
+  command->add_option("--on-behalf-of", who.on_behalf_of,
+                      "The principal that an agent acts for: it has no more rights");
   command->add_option("--team", who.team, "Rules and budgets say team:NAME");
   command->add_option("--tenant", who.tenant, "The organisation it belongs to");
   command->add_option("--role", who.roles, "Rules say role:NAME; more than one with commas")->delimiter(',');
@@ -157,9 +159,7 @@ void add_create_key(CLI::App& keys, const Globals& globals, Action& action) {
   command->add_option("--tokens-per-minute", who.tokens_per_minute, "Of prompts and answers; 0: no limit");
   command->add_option("--expires", wanted->expires, "In 90s, 15m, 24h, 30d; without it: never");
   command->add_flag("--json", wanted->json, "As JSON");
-  const auto chosen = [&globals, &action, wanted] {
-    action = [&globals, wanted] { return create(globals, *wanted); };
-  };
+  const auto chosen = [&globals, &action, wanted] { action = [&globals, wanted] { return create(globals, *wanted); }; };
   command->callback(chosen);
 }
 
@@ -178,11 +178,13 @@ void add_keys(CLI::App& app, const Globals& globals, Action& action) {
   auto choice = std::make_shared<Choice>();
   CLI::App* listed = keys->add_subcommand("list", "All keys, without what proves them");
   listed->add_flag("--json", choice->json, "As JSON");
-  listed->callback([&globals, &action, choice] { action = [&globals, choice] { return list(globals, choice->json); }; });
+  listed->callback(
+      [&globals, &action, choice] { action = [&globals, choice] { return list(globals, choice->json); }; });
 
   CLI::App* revoked = keys->add_subcommand("revoke", "From now on the key is wrong");
   revoked->add_option("ID", choice->id, "As `hearth keys list` shows it")->required();
-  revoked->callback([&globals, &action, choice] { action = [&globals, choice] { return revoke(globals, choice->id); }; });
+  revoked->callback(
+      [&globals, &action, choice] { action = [&globals, choice] { return revoke(globals, choice->id); }; });
 
   CLI::App* rotated = keys->add_subcommand("rotate", "A new key with the same rights in the place of an old one");
   rotated->add_option("ID", choice->id, "As `hearth keys list` shows it")->required();

@@ -56,7 +56,8 @@ bool Caller::may(Scope scope) const {
 
 Result<> Caller::admit(Clock::time_point now) const {
   // Tokens are known only afterwards: who is over its limit waits until that is earned back.
-  if (const auto wait = meters->tokens.wait(now)) return over("tokens", *principal, principal->tokens_per_minute, *wait);
+  if (const auto wait = meters->tokens.wait(now))
+    return over("tokens", *principal, principal->tokens_per_minute, *wait);
   if (behalf != nullptr) {
     if (const auto wait = behalf_meters->tokens.wait(now)) {
       return over("tokens", *behalf, behalf->tokens_per_minute, *wait);
@@ -102,8 +103,9 @@ bool Authenticator::has_live_key(WallClock::time_point now) const { return ring_
 Result<Caller> Authenticator::identify(std::string_view key, std::string_view address, Clock::time_point now,
                                        WallClock::time_point wall) const {
   if (key.empty()) {
-    return fail(ErrorCode::unauthenticated,
-                "this server wants a key: Authorization: Bearer hth-…; who runs it makes one with `hearth keys create`");
+    return fail(
+        ErrorCode::unauthenticated,
+        "this server wants a key: Authorization: Bearer hth-…; who runs it makes one with `hearth keys create`");
   }
   if (auto caller = ring_.load()->find(key, wall)) return *std::move(caller);
   if (wrong_->note(address, kWrongAMinute, now)) {

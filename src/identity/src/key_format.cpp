@@ -3,15 +3,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 #include <vector>
+
+#include "hearth/base/check.hpp"
 
 namespace hearth::identity {
 namespace {
@@ -23,6 +26,45 @@ constexpr std::size_t kPepperBytes = 32;
 bool is_base32(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return kAlphabet.find(c) != std::string_view::npos; });
 }
+
+/// HMAC with a key that seldom changes: OpenSSL spends more on finding the algorithm and on the key than on the text.
+class Mac {
+ public:
+  Mac() = default;
+  Mac(const Mac&) = delete;
+  Mac& operator=(const Mac&) = delete;
+  ~Mac() { EVP_MAC_CTX_free(context_); }
+
+  KeyHash of(const Secret& pepper, std::string_view text) {
+    if (context_ == nullptr || !(pepper == pepper_)) set(pepper);
+    KeyHash out{};
+    std::size_t size = 0;
+    const auto* data = reinterpret_cast<const unsigned char*>(text.data());
+    const bool done = EVP_MAC_init(context_, nullptr, 0, nullptr) == 1 &&
+                      EVP_MAC_update(context_, data, text.size()) == 1 &&
+                      EVP_MAC_final(context_, out.data(), &size, out.size()) == 1;
+    HEARTH_CHECK(done && size == out.size());  // it has no other input that could fail
+    return out;
+  }
+
+ private:
+  void set(const Secret& pepper) {
+    EVP_MAC_CTX_free(context_);
+    EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+    context_ = EVP_MAC_CTX_new(algorithm);
+    EVP_MAC_free(algorithm);
+    std::string digest = "SHA256";
+    const std::array parameters{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+                                OSSL_PARAM_construct_end()};
+    pepper_ = pepper;
+    const std::string& bytes = pepper_.reveal();
+    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+    HEARTH_CHECK(EVP_MAC_init(context_, data, bytes.size(), parameters.data()) == 1);
+  }
+
+  Secret pepper_;
+  EVP_MAC_CTX* context_ = nullptr;
+};
 
 }  // namespace
 
@@ -47,12 +89,8 @@ std::optional<std::string_view> id_of(std::string_view key) {
 }
 
 KeyHash hash_of(const Secret& pepper, std::string_view key) {
-  KeyHash out{};
-  unsigned int size = 0;
-  const auto* data = reinterpret_cast<const unsigned char*>(key.data());
-  HMAC(EVP_sha256(), pepper.reveal().data(), static_cast<int>(pepper.reveal().size()), data, key.size(), out.data(),
-       &size);
-  return out;
+  thread_local Mac mac;
+  return mac.of(pepper, key);
 }
 
 bool same(const KeyHash& a, const KeyHash& b) { return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }

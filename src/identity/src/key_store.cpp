@@ -102,10 +102,10 @@ KeyStore& KeyStore::operator=(KeyStore&&) noexcept = default;
 Result<KeyStore> KeyStore::open(const std::filesystem::path& home) {
   std::error_code ignored;
   std::filesystem::create_directories(home, ignored);
-  HEARTH_TRY(auto database, store::Database::open({.file = file_of(home),
-                                                   .migrations = kMigrations,
-                                                   .gather = std::chrono::milliseconds{0},
-                                                   .collect = {}}));
+  HEARTH_TRY(
+      auto database,
+      store::Database::open(
+          {.file = file_of(home), .migrations = kMigrations, .gather = std::chrono::milliseconds{0}, .collect = {}}));
   return KeyStore{home, std::move(database)};
 }
 
@@ -122,13 +122,12 @@ Result<NewKey> KeyStore::create(const Principal& principal, std::optional<WallCl
   HEARTH_TRY(const std::string id, random_base32(kIdSize));
   HEARTH_TRY(const std::string secret, random_base32(kSecretSize));
   NewKey made{.id = id, .key = Secret{key_of(id, secret)}};
-  database_->post({.sql = kInsert,
-                   .values = {id, to_hex(hash_of(pepper, made.key.reveal())), principal.name,
-                              std::string{name_of(principal.kind)}, principal.on_behalf_of, principal.team,
-                              principal.tenant, joined(principal.roles), joined(principal.models),
-                              names_of(principal.scopes), principal.label, principal.requests_per_minute,
-                              principal.tokens_per_minute, milliseconds(now),
-                              expires ? Value{milliseconds(*expires)} : Value{}}});
+  database_->post(
+      {.sql = kInsert,
+       .values = {id, to_hex(hash_of(pepper, made.key.reveal())), principal.name, std::string{name_of(principal.kind)},
+                  principal.on_behalf_of, principal.team, principal.tenant, joined(principal.roles),
+                  joined(principal.models), names_of(principal.scopes), principal.label, principal.requests_per_minute,
+                  principal.tokens_per_minute, milliseconds(now), expires ? Value{milliseconds(*expires)} : Value{}}});
   HEARTH_CHECKED(flush());
   return made;
 }

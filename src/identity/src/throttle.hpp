@@ -29,7 +29,7 @@ class Rate {
  private:
   std::int64_t cost(std::int64_t units) const;
 
-  const std::int64_t per_minute_;  // 0: no limit
+  const std::int64_t per_minute_;             // 0: no limit
   std::atomic<std::int64_t> due_{INT64_MIN};  // ns; when all that was taken will have been earned
 };
 

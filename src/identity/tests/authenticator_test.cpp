@@ -47,8 +47,9 @@ TEST_F(AuthenticatorTest, OnlyTheWholeLiveKeyIsRight) {
   other_end.back() = right.back() == 'a' ? 'b' : 'a';
   std::string other_id = right;
   other_id[5] = right[5] == 'a' ? 'b' : 'a';
-  for (const std::string& wrong : {other_end, other_id, right.substr(1), right + "a", std::string(1'000'000, 'a'),
-                                   std::string("hth-"), std::string(61, '\0'), std::string("hth-A") + right.substr(5)}) {
+  for (const std::string& wrong :
+       {other_end, other_id, right.substr(1), right + "a", std::string(1'000'000, 'a'), std::string("hth-"),
+        std::string(61, '\0'), std::string("hth-A") + right.substr(5)}) {
     const auto got = ask(auth, wrong);
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, ErrorCode::unauthenticated);

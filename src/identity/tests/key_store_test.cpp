@@ -51,7 +51,8 @@ TEST_F(KeyStoreTest, AKeyIsShownOnceAndKeptAsAHash) {
   EXPECT_EQ(records[0].expires, kNow + 1h);
   EXPECT_FALSE(records[0].is_live(kNow + 1h));
   const std::string secret = made.key.reveal().substr(made.key.reveal().rfind('-') + 1);
-  for (const char* name : {"keys.db", "keys.db-wal", "keys.secret"}) EXPECT_THAT(bytes_of(name), Not(HasSubstr(secret)));
+  for (const char* name : {"keys.db", "keys.db-wal", "keys.secret"})
+    EXPECT_THAT(bytes_of(name), Not(HasSubstr(secret)));
 }
 
 TEST_F(KeyStoreTest, TheFilesAreTheirOwnersOnly) {
