@@ -27,14 +27,14 @@ OWNERS = [
     (r"spdlog/", {"base"}),
     (r"boost/beast/", {"net"}),
     (r"boost/(asio|system)[/.]", {"async", "net"}),
-    (r"openssl/", {"net", "models", "identity"}),  # models: SHA-256 of blobs; identity: hashes of keys
+    (r"openssl/", {"net", "models", "identity", "audit"}),  # hashes of blobs and keys; signatures
     (r"prometheus/", {"telemetry"}),
     (r"SQLiteCpp/|sqlite3\.h", {"store"}),
     (r"CLI/", {"cli"}),
     (r"(editline/readline|histedit)\.h", {"cli"}),
     (r"yaml-cpp/", {"app"}),
     (r"simdjson\.h", {"api", "provider"}),
-    (r"nlohmann/", {"api", "cli", "engine", "models", "provider"}),
+    (r"nlohmann/", {"api", "audit", "cli", "engine", "models", "provider"}),
     (r"(llama|ggml|gguf)[a-z-]*\.h", {"engine"}),
     (r"(common|chat|sampling|log|json|json-schema-to-grammar|chat-[a-z-]+|peg-parser|regex-partial)\.h", {"engine"}),
 ]
@@ -64,8 +64,8 @@ PATTERNS = [
     ("capturing-coroutine", r"\[[^\[\]]+\]\s*\([^()]*\)\s*(mutable\s*)?->\s*(\w+::)*(Task|awaitable)\s*<",
      "the captures die with the lambda object while the coroutine still runs; use a named function", lambda p: True),
     ("std-thread", r"\bstd::(thread|jthread|async)\s*[({]",
-     "threads are named and owned: async (io, blocking), engine (model-*), store (db)",
-     lambda p: not is_test(p) and not in_module("async", "engine", "store")(p)),
+     "threads are named and owned: async (io, blocking), engine (model-*), store (db), audit",
+     lambda p: not is_test(p) and not in_module("async", "engine", "store", "audit")(p)),
 ]
 LEFTOVER = re.compile(r"(?://|#|/\*).*\b(TODO|FIXME|XXX|HACK)\b")
 

@@ -143,6 +143,7 @@ class AppImpl final : public App {
   // Those of earlier configurations too: a request under way may still read from one.
   std::vector<std::pair<provider::RemoteOptions, std::unique_ptr<provider::Remote>>> remotes_;
   std::unique_ptr<router::Ledger> ledger_;
+  std::unique_ptr<audit::AuditLog> audit_;
   std::unique_ptr<router::Router> router_;
   std::atomic<int> background_tasks_{0};
   async::TaskGroup tasks_;
@@ -226,10 +227,14 @@ Result<> AppImpl::make_router() {
   if (config_.ledger) {
     HEARTH_TRY(ledger_, router::Ledger::open(config_.home / "ledger.db", WallClock::now()));
   }
+  if (config_.audit) {
+    HEARTH_TRY(audit_, audit::AuditLog::open({.home = config_.home, .keep = config_.audit_keep}));
+  }
   router_ =
       router::Router::create({.local = engine_.get(),
                               .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); },
                               .ledger = ledger_.get(),
+                              .audit = audit_.get(),
                               .background = [this](Task<> work) { return run_in_background(std::move(work)); },
                               .on_shadow = [this](const router::ShadowVerdict& verdict) { note_shadow(verdict); }},
                              std::move(table));
@@ -389,6 +394,7 @@ void AppImpl::stop() {
 
 Result<std::unique_ptr<App>> App::create(Config config) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed socket is an error code, not the end of the process
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a limit of the size of files
   auto app = std::make_unique<AppImpl>(std::move(config));
   if (const Result<> built = app->build(); !built) return fail(built.error());
   return app;

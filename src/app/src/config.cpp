@@ -74,6 +74,7 @@ class ConfigReader {
                         {"cluster", [this] { config_.zone = "cluster"; }},
                         {"cloud", [this] { config_.zone = "cloud"; }}}),
         {"auth", [this](const YAML::Node& node) { return nested(node, "auth", auth_keys()); }},
+        {"audit", [this](const YAML::Node& node) { return nested(node, "audit", audit_keys()); }},
         {"models", [this](const YAML::Node& node) { return read_models(node); }},
         {"keep_alive", into(config_.keep_alive)},
         {"memory_budget", bytes_into(config_.memory_budget)},
@@ -83,6 +84,19 @@ class ConfigReader {
     };
     std::ranges::move(routing_.keys(), std::back_inserter(keys));
     return keys;
+  }
+
+  std::vector<YamlKey> audit_keys() {
+    return {{"enabled", into(config_.audit)}, {"keep", [this](const YAML::Node& node) { return read_keep(node); }}};
+  }
+
+  std::string read_keep(const YAML::Node& node) {
+    constexpr std::chrono::hours kForEver{24 * 365 * 100};
+    std::chrono::seconds keep{};
+    if (std::string wrong = into(keep)(node); !wrong.empty()) return wrong;
+    if (keep >= std::chrono::seconds{0} && keep < std::chrono::hours{1}) return "must be at least 1h";
+    config_.audit_keep = keep.count() < 0 ? kForEver : std::chrono::duration_cast<std::chrono::hours>(keep);
+    return {};
   }
 
   std::vector<YamlKey> auth_keys() {

@@ -69,6 +69,9 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "zone" << YAML::Value << config.zone;
   out << YAML::Key << "auth" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode" << YAML::Value
       << (config.auth == Config::Auth::keys ? "keys" : "none") << YAML::EndMap;
+  out << YAML::Key << "audit" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "enabled" << YAML::Value
+      << config.audit << YAML::Key << "keep" << YAML::Value << std::to_string(config.audit_keep.count()) + "h"
+      << YAML::EndMap;
   out << YAML::Key << "models" << YAML::Value << YAML::BeginSeq;
   for (const auto& model : config.models) print_model(out, model);
   out << YAML::EndSeq;

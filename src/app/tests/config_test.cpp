@@ -53,6 +53,20 @@ TEST(Config, WhatThisVersionDoesNotDoIsRefusedNotIgnored) {
   EXPECT_THAT(config.error().message, HasSubstr("policy.redact: is not supported by this version"));
 }
 
+TEST(Config, KeysAndRecords) {
+  const auto config = parse("auth: {mode: keys}\naudit: {enabled: false, keep: 48h}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->auth, Config::Auth::keys);
+  EXPECT_FALSE(config->audit);
+  EXPECT_EQ(config->audit_keep, std::chrono::hours{48});
+  EXPECT_TRUE(parse("")->audit);
+  EXPECT_EQ(parse("")->auth, Config::Auth::none);
+  const auto wrong = parse("auth: {mode: oidc}\naudit: {keep: 10m}\n");
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, HasSubstr("line 1: auth.mode: must be one of: none, keys"));
+  EXPECT_THAT(wrong.error().message, HasSubstr("line 2: audit.keep: must be at least 1h"));
+}
+
 TEST(Config, ReadsModelsWithTheirOptions) {
   const auto file = std::filesystem::temp_directory_path() / "hearth_config_test.gguf";
   std::ofstream{file} << "x";

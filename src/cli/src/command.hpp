@@ -33,6 +33,7 @@ void add_push(CLI::App& app, const Globals& globals, Action& action);
 void add_list(CLI::App& app, const Globals& globals, Action& action);
 void add_show(CLI::App& app, const Globals& globals, Action& action);
 void add_ps(CLI::App& app, const Globals& globals, Action& action);
+void add_audit(CLI::App& app, const Globals& globals, Action& action);
 void add_keys(CLI::App& app, const Globals& globals, Action& action);
 void add_explain(CLI::App& app, const Globals& globals, Action& action);
 void add_router(CLI::App& app, const Globals& globals, Action& action);

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Connection>> connect(const Globals& globals) {
   config.port = 0;
   config.paths = true;
   config.ledger = false;
+  config.audit = false;
   HEARTH_TRY(connection->own, app::App::create(std::move(config)));
   connection->own->start();
   HEARTH_TRY(connection->client, ApiClient::at(connection->own->url()));

@@ -107,11 +107,19 @@ const Rule* Policy::match(const Subject& subject, Label label, const Destination
 std::optional<Permit> Policy::permit(const Subject& subject, Label label, ContentDigest content, const Destination& to,
                                      const Grants& grants) const {
   if (!under_ceiling(label, to.zone) || !grants.model || !grants.budget) return std::nullopt;
+  const Rule* first = nullptr;
   for (const Subject* who = &subject; who != nullptr; who = who->behalf.get()) {
     const Rule* rule = match(*who, label, to);
     if (rule != nullptr ? !rule->allow : !options_.otherwise) return std::nullopt;
+    if (who == &subject) first = rule;
   }
-  return Permit{content, to.target};
+  if (first == nullptr) return Permit{content, to.target, 0, 0};
+  return Permit{content, to.target, static_cast<int>(first - options_.rules.data()) + 1, first->line};
+}
+
+std::string Permit::rule() const {
+  if (rule_ == 0) return "otherwise";
+  return line_ > 0 ? fmt::format("rule {} (line {})", rule_, line_) : fmt::format("rule {}", rule_);
 }
 
 Verdict Policy::explain(const Subject& subject, Label label, ContentDigest content, const Destination& to,

@@ -6,7 +6,9 @@
 #include <deque>
 #include <utility>
 
+#include "hearth/base/id.hpp"
 #include "hearth/base/log.hpp"
+#include "record.hpp"
 
 namespace hearth::router {
 namespace {
@@ -104,12 +106,28 @@ class WatchedStream final : public provider::EventStream {
   Clock::time_point opened_;
 };
 
-Result<policy::Permit> permit_for(const Attempt& attempt, policy::ContentDigest content) {
+/// The permit for this content at this target, and its record: durable before anything can leave the machine.
+Task<Result<policy::Permit>> async_permit(const Attempt& attempt, policy::ContentDigest content) {
   const Target& target = attempt.state->table->targets[attempt.target];
   auto permit = attempt.state->table->policy->permit(attempt.wishes.subject, attempt.wishes.label, content,
                                                      target.destination(), grants_of(attempt.wishes, target));
-  if (permit) return *std::move(permit);
-  return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
+  if (!permit) {
+    co_return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
+  }
+  if (attempt.audit == nullptr) co_return *std::move(permit);
+  audit::Record record = record_of(attempt.wishes, attempt.context.id, attempt.prompt_tokens);
+  record.kind = target.remote != nullptr ? audit::Record::Kind::egress : audit::Record::Kind::local;
+  record.permit = random_id("perm_");
+  record.target = target.name;
+  record.zone = policy::name_of(target.zone);
+  record.region = target.region;
+  record.rule = permit->rule();
+  if (target.remote != nullptr) {
+    HEARTH_CO_CHECKED(co_await attempt.audit->async_append(std::move(record)));
+  } else {
+    attempt.audit->append(std::move(record));
+  }
+  co_return *std::move(permit);
 }
 
 Result<Charge> charge_for(const Attempt& attempt) {
@@ -145,10 +163,8 @@ Task<Result<provider::EventStreamPtr>> async_send(const Target& target, policy::
   }
 }
 
-Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
+Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, Attempt attempt, Ask ask) {
   const Target& target = attempt.state->table->targets[attempt.target];
-  const auto content = std::visit([](const auto& request) { return policy::ContentDigest::of(request); }, ask);
-  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, content));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   Running running{attempt.state->health[attempt.target]};
   const Clock::time_point sent = Clock::now();
@@ -167,10 +183,12 @@ Task<Result<provider::EventStreamPtr>> async_open(Attempt attempt, Ask ask) {
 }
 
 /// As async_open, cancelled at the deadline.
-Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, Attempt attempt, Ask ask) {
+Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::Permit permit, Attempt attempt,
+                                                     Ask ask) {
   using namespace asio::experimental::awaitable_operators;
   asio::steady_timer timer{co_await asio::this_coro::executor, deadline.at()};
-  auto first = co_await (async_open(std::move(attempt), std::move(ask)) || timer.async_wait(use_tuple));
+  auto first =
+      co_await (async_open(std::move(permit), std::move(attempt), std::move(ask)) || timer.async_wait(use_tuple));
   if (first.index() == 0) co_return std::move(std::get<0>(first));
   const auto [aborted] = std::get<1>(first);
   // The client went away, which ends the timer too: that says nothing about the target.
@@ -188,6 +206,8 @@ std::string_view question_of(const Ask& ask) {
 
 Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
   HEARTH_CO_CHECKED(admit(attempt));
+  const auto content = std::visit([](const auto& request) { return policy::ContentDigest::of(request); }, ask);
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, content));
   const std::shared_ptr<Health> health = attempt.state->health[attempt.target];
   const auto timeout = attempt.first_token_timeout;
   const Deadline deadline = attempt.context.deadline.earlier(Deadline::after(Clock::now(), timeout));
@@ -195,9 +215,9 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
   Result<provider::EventStreamPtr> opened;
   if (remote) {
     attempt.context.first_content = deadline;  // kept where the bytes are read, which costs no second coroutine
-    opened = co_await async_open(std::move(attempt), std::move(ask));
+    opened = co_await async_open(std::move(permit), std::move(attempt), std::move(ask));
   } else {
-    opened = co_await async_open_by(deadline, std::move(attempt), std::move(ask));
+    opened = co_await async_open_by(deadline, std::move(permit), std::move(attempt), std::move(ask));
   }
   if (opened) co_return opened;
   Error error = std::move(opened).error();
@@ -215,7 +235,7 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
 Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, policy::ContentDigest::of(request)));
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, policy::ContentDigest::of(request)));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;
@@ -233,7 +253,7 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
 Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::RerankRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, policy::ContentDigest::of(request)));
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, policy::ContentDigest::of(request)));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;

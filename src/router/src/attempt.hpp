@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bill.hpp"
+#include "hearth/audit/audit_log.hpp"
 #include "hearth/provider/provider.hpp"
 #include "plan.hpp"
 
@@ -33,6 +34,7 @@ struct Attempt {
   provider::RequestContext context;
   Wishes wishes;
   Purse purse;
+  audit::AuditLog* audit = nullptr;  // null: nothing is recorded
   std::shared_ptr<Bill> bill = std::make_shared<Bill>();
   std::int64_t prompt_tokens = 0;
   std::int64_t answer_tokens = 0;  // expected: what is set aside for it

@@ -83,8 +83,11 @@ class RouterImpl final : public Router {
     Settlement settlement;
   };
   Result<Admitted> admit(const provider::RequestContext& context, const std::string& name, const Facts& facts);
-  static Attempt first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
-                               const Facts& facts);
+  Attempt first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
+                        const Facts& facts) const;
+  /// `none` is why no target is left; a refusal by policy is put on record.
+  void record_refusal(const Error& none, const Admitted& admitted, const provider::RequestContext& context,
+                      const Facts& facts) const;
   Task<Result<Answer>> async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
                                     const Facts& facts, Decision& decision);
   /// An earlier answer to this request, of a target that it may use now.
@@ -93,8 +96,8 @@ class RouterImpl final : public Router {
   Afterwards afterwards_of(const Admitted& admitted, const Answer& answer, const Facts& facts, Ask ask, std::int32_t n);
   void start_shadow(ShadowCheck check);
   /// Everything that may answer a request that is no stream, in order.
-  static Result<std::vector<Attempt>> attempts(const Admitted& admitted, const provider::RequestContext& context,
-                                               const Facts& facts);
+  Result<std::vector<Attempt>> attempts(const Admitted& admitted, const provider::RequestContext& context,
+                                        const Facts& facts) const;
   static void note_whole(Admitted& admitted, const Attempt& attempt, std::optional<ErrorCode> error,
                          std::int64_t prompt_tokens);
   static Error all_failed(const Route& route, bool named, Error last, const std::vector<std::string>& notes);

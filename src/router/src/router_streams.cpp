@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "plan_error.hpp"
+#include "record.hpp"
 #include "router_impl.hpp"
 
 namespace hearth::router {
@@ -36,13 +37,14 @@ Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& c
 }
 
 Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
-                                  const Facts& facts) {
+                                  const Facts& facts) const {
   const bool named = admitted.resolved.named;
   Attempt attempt{.state = admitted.resolved.state,
                   .target = 0,
                   .context = context,
                   .wishes = admitted.wishes,
                   .purse = admitted.purse,
+                  .audit = options_.audit,
                   .bill = admitted.settlement.bill(),
                   .prompt_tokens = facts.prompt_tokens,
                   .answer_tokens = facts.answer_tokens,
@@ -51,6 +53,15 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
                   .guarded = named};
   if (named) attempt.context.deadline = context.deadline.earlier(Deadline::after(Clock::now(), route.timeout));
   return attempt;
+}
+
+void RouterImpl::record_refusal(const Error& none, const Admitted& admitted, const provider::RequestContext& context,
+                                const Facts& facts) const {
+  if (options_.audit == nullptr || none.code != ErrorCode::forbidden) return;
+  audit::Record record = record_of(admitted.wishes, context.id, facts.prompt_tokens);
+  record.kind = audit::Record::Kind::refused;
+  record.rule = none.message;
+  options_.audit->append(std::move(record));
 }
 
 Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
@@ -80,6 +91,7 @@ Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider
     if (plan.order.empty()) {
       Error none = nobody(table, *route, plan, facts, admitted.wishes);
       decision.attempts.push_back(fmt::format("{}: {}", route->name, none.message));
+      record_refusal(none, admitted, context, facts);
       if (!error) error = std::move(none);
       continue;
     }

@@ -8,11 +8,15 @@
 namespace hearth::router {
 
 Result<std::vector<Attempt>> RouterImpl::attempts(const Admitted& admitted, const provider::RequestContext& context,
-                                                  const Facts& facts) {
+                                                  const Facts& facts) const {
   const auto& [state, route, named] = admitted.resolved;
   const Table& table = *state->table;
   const Plan plan = make_plan(table, *route, facts, admitted.wishes, state->health, Clock::now(), dice());
-  if (plan.order.empty()) return fail(nobody(table, *route, plan, facts, admitted.wishes));
+  if (plan.order.empty()) {
+    Error none = nobody(table, *route, plan, facts, admitted.wishes);
+    record_refusal(none, admitted, context, facts);
+    return fail(std::move(none));
+  }
   std::vector<Attempt> out;
   for (const std::size_t place : plan.order) {
     out.push_back(first_attempt(admitted, context, *route, facts));

@@ -75,12 +75,17 @@ class ContentDigest {
 class Permit {
  public:
   bool covers(ContentDigest content, std::string_view target) const { return content == content_ && target == target_; }
+  /// What allowed it: "rule 3 (line 17)" or "otherwise".
+  std::string rule() const;
 
  private:
   friend class Policy;
-  Permit(ContentDigest content, std::string target) : content_{content}, target_{std::move(target)} {}
+  Permit(ContentDigest content, std::string target, int rule, int line)
+      : content_{content}, target_{std::move(target)}, rule_{rule}, line_{line} {}
   ContentDigest content_;
   std::string target_;
+  int rule_;  // from 1; 0: none matched
+  int line_;  // of the rule in the configuration file; 0: not known
 };
 
 /// One of the four conditions: zone ceiling, rules, identity, budget. All four must hold.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hearth/async/task_group.hpp"
+#include "hearth/audit/audit_log.hpp"
 #include "hearth/router/ledger.hpp"
 #include "hearth/router/outcome.hpp"
 #include "hearth/router/shadow_verdict.hpp"
@@ -64,6 +65,8 @@ class Router : public provider::Provider {
     provider::Local* local = nullptr;
     std::function<void(const Outcome&)> on_outcome;
     Ledger* ledger = nullptr;  // outlives the router and its streams
+    /// Has a durable record of each permit before its content leaves. Outlives the router; null: no records.
+    audit::AuditLog* audit = nullptr;
     /// Runs work that no client waits for, bounded, on an io thread; false: there is no room. Unset: no shadow checks.
     std::function<bool(Task<> work)> background;
     std::function<void(const ShadowVerdict&)> on_shadow;
