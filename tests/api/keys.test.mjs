@@ -163,6 +163,16 @@ timed('whoever guesses is slowed down, and nobody else', async () => {
   assert.equal((await chat(keys.bob.key)).status, 200);
 });
 
+timed('tenants share no cached prefix', async () => {
+  const [one, same, other] = [create('t-one', '--tenant', 'acme'), create('t-same', '--tenant', 'acme'), create('t-other', '--tenant', 'zeta')].map((k) => k.key);
+  for (const key of [one, same, other]) await known(key);
+  const cached = async (key) => (await (await chat(key, 'stories', { messages: [{ role: 'user', content: 'Once upon a time there was a tenant with a long question' }] })).json())
+    .usage.prompt_tokens_details.cached_tokens;
+  assert.equal(await cached(one), 0);
+  assert.ok(await cached(same) > 5);
+  assert.equal(await cached(other), 0);
+});
+
 timed('a stored response is found by its own principal only', async () => {
   const made = await (await call('POST', '/v1/responses', bearer(keys.bob.key), { model: 'stories', input: 'Once', max_output_tokens: 16 })).json();
   assert.equal((await call('GET', `/v1/responses/${made.id}`, bearer(keys.bob.key))).status, 200);

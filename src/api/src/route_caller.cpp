@@ -22,8 +22,11 @@ std::string_view name_of(Scope scope) {
 }
 
 std::shared_ptr<policy::Subject> subject_of(const identity::Principal& principal) {
-  return std::make_shared<policy::Subject>(policy::Subject{
-      .principal = principal.name, .roles = principal.roles, .team = principal.team, .models = principal.models});
+  return std::make_shared<policy::Subject>(policy::Subject{.principal = principal.name,
+                                                           .roles = principal.roles,
+                                                           .team = principal.team,
+                                                           .tenant = principal.tenant,
+                                                           .models = principal.models});
 }
 
 }  // namespace

@@ -47,8 +47,7 @@ class LockFile {
 
 class AuditLogImpl final : public AuditLog {
  public:
-  explicit AuditLogImpl(Options options)
-      : options_{std::move(options)}, lock_{folder_of(options_.home) / ".lock"} {}
+  explicit AuditLogImpl(Options options) : options_{std::move(options)}, lock_{folder_of(options_.home) / ".lock"} {}
   ~AuditLogImpl() override {
     {
       const std::lock_guard guard{mutex_};
@@ -99,11 +98,12 @@ Result<> AuditLogImpl::prepare() {
   HEARTH_TRY(signer_, Signer::open(options_.home));
   HEARTH_TRY(const std::optional<Head> head, read_head(options_.home));
   const auto segments = segments_of(options_.home);
-  HEARTH_TRY(segment_, Segment::open(segments.empty() ? folder_of(options_.home) / segment_name(1)
-                                                      : segments.back().second));
+  HEARTH_TRY(segment_,
+             Segment::open(segments.empty() ? folder_of(options_.home) / segment_name(1) : segments.back().second));
   if (!segment_.last_line().empty()) {
     const auto link = parse(segment_.last_line());
-    if (!link) return fail(ErrorCode::corrupt_data, fmt::format("{}: the last line is no record", options_.home.string()));
+    if (!link)
+      return fail(ErrorCode::corrupt_data, fmt::format("{}: the last line is no record", options_.home.string()));
     seq_ = link->seq;
     hash_ = hash_of(segment_.last_line());
   } else if (segments.size() > 1 || (!segments.empty() && segments.back().first > 1)) {
@@ -118,10 +118,11 @@ Result<> AuditLogImpl::prepare() {
     hash_ = hash_of(last);
   }
   if (head && seq_ < head->seq) {
-    return fail(ErrorCode::corrupt_data,
-                fmt::format("the audit log in {} ends with record {}, but {} were signed: its end was cut off. Keep it as "
-                            "evidence, move the folder away and start anew",
-                            folder_of(options_.home).string(), seq_, head->seq));
+    return fail(
+        ErrorCode::corrupt_data,
+        fmt::format("the audit log in {} ends with record {}, but {} were signed: its end was cut off. Keep it as "
+                    "evidence, move the folder away and start anew",
+                    folder_of(options_.home).string(), seq_, head->seq));
   }
   sign();
   thread_ = std::thread{[this] { run(); }};

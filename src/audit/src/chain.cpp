@@ -102,7 +102,8 @@ std::vector<std::pair<std::uint64_t, std::filesystem::path>> segments_of(const s
     const std::string name = entry.path().filename().string();
     std::uint64_t first = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), first);
-    if (error == std::errc{} && std::string_view{end, static_cast<std::size_t>(name.data() + name.size() - end)} == kSuffix) {
+    if (error == std::errc{} &&
+        std::string_view{end, static_cast<std::size_t>(name.data() + name.size() - end)} == kSuffix) {
       out.emplace_back(first, entry.path());
     }
   }

@@ -79,7 +79,8 @@ std::string to_hex(const std::array<unsigned char, kSignatureBytes>& bytes) {
 
 std::optional<std::array<unsigned char, kSignatureBytes>> from_hex(const std::string& text) {
   std::array<unsigned char, kSignatureBytes> out{};
-  if (text.size() != 2 * out.size() || text.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  if (text.size() != 2 * out.size() || text.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return std::nullopt;
   for (std::size_t i = 0; i < out.size(); ++i) {
     out[i] = static_cast<unsigned char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
   }

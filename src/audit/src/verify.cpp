@@ -46,8 +46,8 @@ class Walk {
     };
     if (!head_) return wrong("head.json is missing");
     if (verdict_.last < head_->seq) {
-      return wrong(fmt::format("the chain ends with record {}, but record {} was signed: the end was cut off", verdict_.last,
-                               head_->seq));
+      return wrong(fmt::format("the chain ends with record {}, but record {} was signed: the end was cut off",
+                               verdict_.last, head_->seq));
     }
     if (verdict_.first > 1 && !pruning_is_told_) {
       return wrong(fmt::format("the chain begins with record {}, and no record says that those before were pruned",
@@ -100,8 +100,8 @@ Result<Verdict> verify(const std::filesystem::path& home) {
     return fail(ErrorCode::not_found, fmt::format("there is no audit log in {}", home.string()));
   }
   Walk walk{head};
-  HEARTH_TRY(const bool unfinished, each_line(segments, [&](const std::filesystem::path& file, std::size_t number,
-                                                            const std::string& line) {
+  HEARTH_TRY(const bool unfinished,
+             each_line(segments, [&](const std::filesystem::path& file, std::size_t number, const std::string& line) {
                return walk.take(file, number, line);
              }));
   return walk.finish(home, unfinished);

@@ -32,7 +32,9 @@ struct AuditTest : ::testing::Test {
     EXPECT_TRUE(log) << log.error().message;
     return *std::move(log);
   }
-  static Task<> append(AuditLog& log, Record record, Result<>& out) { out = co_await log.async_append(std::move(record)); }
+  static Task<> append(AuditLog& log, Record record, Result<>& out) {
+    out = co_await log.async_append(std::move(record));
+  }
   Result<> wait_for(AuditLog& log, Record record) {
     Result<> out;
     io.restart();

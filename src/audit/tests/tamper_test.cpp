@@ -105,8 +105,11 @@ TEST_F(TamperTest, ALogThatWasCutIsNotGoneOnWith) {
 TEST_F(TamperTest, AnotherKeyIsNoKey) {
   const std::filesystem::path other = home / "other";
   std::filesystem::create_directories(other);
-  { const auto log = AuditLog::open({.home = other}); }
-  std::filesystem::copy_file(other / "audit.pub", home / "audit.pub", std::filesystem::copy_options::overwrite_existing);
+  {
+    const auto log = AuditLog::open({.home = other});
+  }
+  std::filesystem::copy_file(other / "audit.pub", home / "audit.pub",
+                             std::filesystem::copy_options::overwrite_existing);
   EXPECT_THAT(verify(home).error().message, HasSubstr("not signed"));
 }
 

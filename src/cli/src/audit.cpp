@@ -14,18 +14,19 @@ namespace {
 Result<> verify(const Globals& globals, bool json) {
   HEARTH_TRY(const audit::Verdict verdict, audit::verify(globals.config().home));
   if (json) {
-    const nlohmann::json out{{"records", verdict.records},      {"first", verdict.first},
-                             {"last", verdict.last},            {"pruned", verdict.pruned},
-                             {"unsigned", verdict.unsigned_},   {"unfinished", verdict.unfinished}};
+    const nlohmann::json out{{"records", verdict.records},    {"first", verdict.first},
+                             {"last", verdict.last},          {"pruned", verdict.pruned},
+                             {"unsigned", verdict.unsigned_}, {"unfinished", verdict.unfinished}};
     std::printf("%s\n", out.dump().c_str());
     return {};
   }
-  std::printf("the chain is whole: %s\n",
-              fmt::format("{} records, {} to {}{}{}{}", verdict.records, verdict.first, verdict.last,
-                          verdict.pruned > 0 ? fmt::format("; {} before them were pruned by retention", verdict.pruned) : "",
-                          verdict.unsigned_ > 0 ? fmt::format("; the last {} are not signed yet", verdict.unsigned_) : "",
-                          verdict.unfinished ? "; a crash left an unfinished line at the end" : "")
-                  .c_str());
+  std::printf(
+      "the chain is whole: %s\n",
+      fmt::format("{} records, {} to {}{}{}{}", verdict.records, verdict.first, verdict.last,
+                  verdict.pruned > 0 ? fmt::format("; {} before them were pruned by retention", verdict.pruned) : "",
+                  verdict.unsigned_ > 0 ? fmt::format("; the last {} are not signed yet", verdict.unsigned_) : "",
+                  verdict.unfinished ? "; a crash left an unfinished line at the end" : "")
+          .c_str());
   return {};
 }
 
@@ -44,9 +45,8 @@ void add_audit(CLI::App& app, const Globals& globals, Action& action) {
   verified->add_flag("--json", *json, "As JSON");
   verified->callback([&globals, &action, json] { action = [&globals, json] { return verify(globals, *json); }; });
   CLI::App* exported = command->add_subcommand("export", "All records as JSON lines");
-  exported->callback([&globals, &action] {
-    action = [&globals] { return audit::read(globals.config().home, print_line); };
-  });
+  exported->callback(
+      [&globals, &action] { action = [&globals] { return audit::read(globals.config().home, print_line); }; });
 }
 
 }  // namespace hearth::cli

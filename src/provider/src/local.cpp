@@ -111,11 +111,18 @@ Task<Result<Held>> LocalEngine::async_hold(RequestContext context, std::string m
   co_return held;
 }
 
+/// Tenants share no cached prefix: how soon an answer begins would tell one what another has asked.
+void keep_apart(const RequestContext& context, inference::Generation& generation) {
+  if (!context.subject || context.subject->tenant.empty()) return;
+  generation.cache_salt = fmt::format("{}\n{}", context.subject->tenant, generation.cache_salt);
+}
+
 Task<Result<EventStreamPtr>> LocalEngine::async_chat(RequestContext context, inference::ChatRequest request) {
   HEARTH_CO_TRY(Held held, co_await async_hold(context, request.model));
   auto work = [&held, &request] { return prepare_chat(*held.lease, *held.resolved, std::move(request)); };
   HEARTH_CO_TRY(PreparedChat prepared, co_await blocking_.async_run(std::move(work)));
   prepared.request.principal = context.principal;
+  keep_apart(context, prepared.request.generation);
   prepared.request.deadline = context.deadline;
   const auto executor = co_await asio::this_coro::executor;
   HEARTH_CO_TRY(auto generation, held.lease->instance->submit(std::move(prepared.request), executor));
@@ -128,6 +135,7 @@ Task<Result<EventStreamPtr>> LocalEngine::async_complete(RequestContext context,
   auto work = [&held, &request] { return prepare_completion(*held.lease, *held.resolved, std::move(request)); };
   HEARTH_CO_TRY(engine::GenerateRequest prepared, co_await blocking_.async_run(std::move(work)));
   prepared.principal = context.principal;
+  keep_apart(context, prepared.generation);
   prepared.deadline = context.deadline;
   const auto executor = co_await asio::this_coro::executor;
   HEARTH_CO_TRY(auto generation, held.lease->instance->submit(std::move(prepared), executor));

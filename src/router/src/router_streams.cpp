@@ -11,6 +11,14 @@
 #include "router_impl.hpp"
 
 namespace hearth::router {
+namespace {
+
+/// Who an answer is kept for: one principal, or all of a tenant.
+const std::string& cache_owner(const Route& route, const policy::Subject& subject) {
+  return route.cache.shared ? subject.tenant : subject.principal;
+}
+
+}  // namespace
 
 Error RouterImpl::all_failed(const Route& route, bool named, Error last, const std::vector<std::string>& notes) {
   if (!named) return last;  // one target: its own words
@@ -156,7 +164,7 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
 std::optional<Answer> RouterImpl::from_cache(Decision& decision, const Route& route, const Ask& ask,
                                              const Admitted& admitted) const {
   if (route.cache.ttl.count() == 0) return std::nullopt;
-  const std::string who = route.cache.shared ? std::string{} : admitted.wishes.subject.principal;
+  const std::string who = cache_owner(route, admitted.wishes.subject);
   const auto found = cache_.find(cache_key(ask, route.name, route.cache.salt, who), Clock::now());
   if (!found) return std::nullopt;
   const Table& table = *admitted.resolved.state->table;
@@ -182,7 +190,7 @@ Afterwards RouterImpl::afterwards_of(const Admitted& admitted, const Answer& ans
   const auto& [state, route, named] = admitted.resolved;
   if (!named || answer.cached) return out;
   if (route->cache.ttl.count() > 0 && answer.degraded.empty()) {
-    const std::string who = route->cache.shared ? std::string{} : admitted.wishes.subject.principal;
+    const std::string who = cache_owner(*route, admitted.wishes.subject);
     out.cache = &cache_;
     out.cache_key = cache_key(ask, route->name, route->cache.salt, who);
     out.ttl = route->cache.ttl;

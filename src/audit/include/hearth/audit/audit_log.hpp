@@ -23,10 +23,10 @@ class AuditLog {
  public:
   struct Options {
     std::filesystem::path home;
-    std::uint64_t segment_bytes = 64ULL << 20;                       // then the next one begins
-    std::chrono::hours keep{std::chrono::hours{24} * 365};           // older segments go, and the chain says so
-    std::chrono::milliseconds head_every{1'000};                     // between signatures
-    std::size_t queue_max = 1U << 16;                                // records that wait
+    std::uint64_t segment_bytes = 64ULL << 20;              // then the next one begins
+    std::chrono::hours keep{std::chrono::hours{24} * 365};  // older segments go, and the chain says so
+    std::chrono::milliseconds head_every{1'000};            // between signatures
+    std::size_t queue_max = 1U << 16;                       // records that wait
   };
   /// Goes on where the last process ended; an unfinished line at the end, which nobody was told about, is cut off.
   /// conflict: another process writes it; corrupt_data: what is there is no chain, see verify().
@@ -35,7 +35,8 @@ class AuditLog {
   virtual ~AuditLog() = default;
 
   /// Returns when the record is durable. Any io thread. unavailable: it is not (full disk, full queue), and what it
-  /// would have allowed must not happen. A coroutine that is cancelled meanwhile leaves a record of what did not happen.
+  /// would have allowed must not happen. A coroutine that is cancelled meanwhile leaves a record of what did not
+  /// happen.
   virtual Task<Result<>> async_append(Record record) = 0;
   /// Without waiting. Any thread. Lost only with the machine, or when the queue is full, which the log says.
   virtual void append(Record record) = 0;
@@ -44,15 +45,15 @@ class AuditLog {
 /// What a chain came to.
 struct Verdict {
   std::uint64_t records = 0;
-  std::uint64_t first = 0;      // sequence number of the oldest record that is kept
+  std::uint64_t first = 0;  // sequence number of the oldest record that is kept
   std::uint64_t last = 0;
   std::uint64_t pruned = 0;     // records that retention removed, as the chain itself says
   std::uint64_t unsigned_ = 0;  // records behind the last signature: of a crash, or of a log that is being written
   bool unfinished = false;      // a line without an end: a crash while it was written
 };
 
-/// Reads the whole chain. corrupt_data says what is wrong and where: a line that was changed, removed, moved or added, a
-/// chain that is shorter than its signed head, a signature that is none. not_found: there is no log. Blocks on files.
+/// Reads the whole chain. corrupt_data says what is wrong and where: a line that was changed, removed, moved or added,
+/// a chain that is shorter than its signed head, a signature that is none. not_found: there is no log. Blocks on files.
 Result<Verdict> verify(const std::filesystem::path& home);
 
 /// Each whole line, oldest first, until `on_line` fails. Says nothing of the chain. Blocks on files.

@@ -24,7 +24,7 @@ struct Record {
   std::string target;
   std::string zone;
   std::string region;
-  std::string rule;  // that allowed or denied it
+  std::string rule;                // that allowed or denied it
   std::int64_t prompt_tokens = 0;  // estimated
 };
 

@@ -30,6 +30,7 @@ struct Subject {
   std::string principal;
   std::vector<std::string> roles{};
   std::string team{};
+  std::string tenant{};                     // tenants share no cache
   std::vector<std::string> models{};        // patterns of the targets and routes it may use; none: all
   std::shared_ptr<const Subject> behalf{};  // of an agent: what it may not, the agent may not
 };
