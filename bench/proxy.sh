@@ -18,7 +18,7 @@ cleanup() {
 }
 trap cleanup EXIT
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-upstream=$(port) proxy=$(port) gateway=$(port) portkey=$(port)
+upstream=$(port) proxy=$(port) gateway=$(port) audited=$(port) portkey=$(port)
 
 # What the upstream always answers, as nginx writes it in a string.
 answer='data: {\"id\":\"c\",\"model\":\"up\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello there, how are you?\"},\"finish_reason\":null}]}\n\ndata: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":7}}\n\ndata: [DONE]\n\n'
@@ -42,6 +42,7 @@ http { access_log off; keepalive_requests 100000000;
 CONF
 cat >"$work/hearth.yaml" <<CONF
 log: {level: warn}
+audit: {enabled: false}
 providers:
   - {name: up, kind: openai, url: "http://127.0.0.1:$upstream", zone: cloud, models: [{name: m, capabilities: [chat], price: {input: 1, output: 2}}]}
 routes: [{name: auto, strategy: balance, targets: [up/m]}]
@@ -54,6 +55,8 @@ wrk.body = '{"model":"auto","max_tokens":16,"messages":[{"role":"user","content"
 LUA
 taskset -c 1 nginx -c "$work/upstream.conf" -p "$work" 2>/dev/null & pids+=($!)
 taskset -c 0 nginx -c "$work/proxy.conf" -p "$work" 2>/dev/null & pids+=($!)
+sed 's/enabled: false/enabled: true/' "$work/hearth.yaml" >"$work/audited.yaml"
+taskset -c 0 "$hearth" serve --config "$work/audited.yaml" --home "$work/home2" --listen "127.0.0.1:$audited" >/dev/null 2>"$work/audited.log" & pids+=($!)
 taskset -c 0 "$hearth" serve --config "$work/hearth.yaml" --home "$work/home" --listen "127.0.0.1:$gateway" >/dev/null 2>"$work/hearth.log" & hearth_pid=$!; pids+=($hearth_pid)
 # Portkey asks for whole answers, which is less work for it than the streams that Hearth puts together.
 cat >"$work/portkey.lua" <<LUA
@@ -91,9 +94,11 @@ row "hearth, 32 clients" "$gateway" 32
 after=$(cpu $hearth_pid)
 requests=$(awk '/requests in/ {print $1}' "$work/out")
 awk -v t=$((after - before)) -v n="$requests" 'BEGIN {printf "hearth: %.1f us of CPU a request\n", t * 10000 / n}'
+row "hearth with audit, 32 clients" "$audited" 32
 row "direct, 1 client" "$upstream" 1
 row "nginx, 1 client" "$proxy" 1
 row "hearth, 1 client" "$gateway" 1
+row "hearth with audit, 1 client" "$audited" 1
 if [ -f "$portkey_start" ]; then
   row "portkey, 32 clients" "$portkey" 32 portkey
   row "portkey, 1 client" "$portkey" 1 portkey

@@ -44,6 +44,7 @@ if (process.argv[2] === '--upstream') {
   const port = await new Promise((resolve) => upstream.once('message', resolve));
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-streams-'));
   fs.writeFileSync(path.join(home, 'c.yaml'), `log: {level: warn}
+audit: {enabled: false}
 providers: [{name: up, kind: openai, url: "http://127.0.0.1:${port}", zone: cloud, models: [{name: m, capabilities: [chat], price: {input: 1, output: 2}}]}]
 routes: [{name: m, targets: [up/m]}]
 policy: {default_label: public, zones: {device: restricted, cloud: public}}

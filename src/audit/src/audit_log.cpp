@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "chain.hpp"
 #include "head.hpp"
@@ -66,12 +67,15 @@ class AuditLogImpl final : public AuditLog {
   using Done = std::move_only_function<void(bool durable)>;
   struct Item {
     Record record;
-    Done done;  // empty: nobody waits
+    asio::any_io_executor executor{};  // where `done` is called
+    Done done{};                       // empty: nobody waits
   };
 
-  bool push(Item item);
+  /// False: there is no room, and the item is as it was.
+  bool push(Item& item);
   void run();
   bool write(std::deque<Item>& batch);
+  static void tell(std::deque<Item>& batch, bool durable);
   void sign();
   void rotate();
   void prune();
@@ -129,7 +133,7 @@ Result<> AuditLogImpl::prepare() {
   return {};
 }
 
-bool AuditLogImpl::push(Item item) {
+bool AuditLogImpl::push(Item& item) {
   if (item.record.at_ms == 0) item.record.at_ms = now_ms();
   {
     const std::lock_guard guard{mutex_};
@@ -142,14 +146,13 @@ bool AuditLogImpl::push(Item item) {
 
 Task<Result<>> AuditLogImpl::async_append(Record record) {
   auto initiate = [this, &record](auto handler) {
-    auto executor = asio::get_associated_executor(handler);
-    auto waiter = std::make_shared<decltype(handler)>(std::move(handler));
-    Done done = [executor, waiter](bool durable) {
-      asio::post(executor, [waiter, durable] { std::move (*waiter)(durable); });
-    };
-    if (!push({.record = std::move(record), .done = std::move(done)})) {
-      asio::post(executor, [waiter] { std::move (*waiter)(false); });
-    }
+    Item item{.record = std::move(record),
+              .executor = asio::get_associated_executor(handler),
+              .done = [handler = std::move(handler)](bool durable) mutable { std::move(handler)(durable); }};
+    if (push(item)) return;
+    std::deque<Item> refused;
+    refused.push_back(std::move(item));
+    tell(refused, false);
   };
   const bool durable =
       co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(initiate, asio::use_awaitable);
@@ -158,7 +161,8 @@ Task<Result<>> AuditLogImpl::async_append(Record record) {
 }
 
 void AuditLogImpl::append(Record record) {
-  if (!push({.record = std::move(record), .done = {}})) log::error("audit: a record was lost, the queue is full");
+  Item item{.record = std::move(record)};
+  if (!push(item)) log::error("audit: a record was lost, the queue is full");
 }
 
 void AuditLogImpl::run() {
@@ -177,14 +181,26 @@ void AuditLogImpl::run() {
     guard.unlock();
     if (!batch.empty()) {
       const bool durable = write(batch);
-      for (Item& item : batch) {
-        if (item.done) item.done(durable);
-      }
+      tell(batch, durable);
     }
     if (last || Clock::now() - signed_at_ >= options_.head_every) sign();
     if (segment_.size() >= options_.segment_bytes) rotate();
     guard.lock();
     if (last && queue_.empty()) return;
+  }
+}
+
+/// One post for all that wait on one executor: waking a thread costs more than calling them.
+void AuditLogImpl::tell(std::deque<Item>& batch, bool durable) {
+  for (auto first = batch.begin(); first != batch.end(); ++first) {
+    if (!first->done) continue;
+    std::vector<Done> mine;
+    for (auto item = first; item != batch.end(); ++item) {
+      if (item->done && item->executor == first->executor) mine.push_back(std::exchange(item->done, nullptr));
+    }
+    asio::post(first->executor, [mine = std::move(mine), durable]() mutable {
+      for (Done& done : mine) done(durable);
+    });
   }
 }
 
