@@ -199,6 +199,13 @@ timed('beyond loopback it does not start without keys', () => {
   assert.match(none.stderr, /nobody has a key yet/);
 });
 
+timed('who was refused is in the log, before a body and without one', () => {
+  for (const method of ['GET', 'POST']) {
+    assert.match(server.log(), new RegExp(`request id=req_\\S+ method=${method} .* principal=anonymous status=401 error=unauthenticated`));
+  }
+  assert.match(server.log(), /method=POST route=\/api\/pull .* status=403 error=forbidden/);
+});
+
 timed('no key is written anywhere', () => {
   const made = [keys.bob, keys.root].map(({ key }) => key.split('-')[2]);
   for (const name of fs.readdirSync(home)) {

@@ -134,13 +134,36 @@ net::Handler make_handler(Services services) {
       [shared](net::Request& request, net::Responder& responder) { return async_handle(shared, request, responder); };
 }
 
+namespace {
+
+/// A request that never reaches a handler. Who is slowed down already fills no log.
+void report_refused(const Services& services, const net::Request& head, std::string_view pattern, ErrorCode code) {
+  if (!services.on_request || code == ErrorCode::rate_limited) return;
+  RequestRecord record;
+  record.id = random_id("req_");
+  record.method = head.method;
+  record.route = pattern;
+  record.principal = "anonymous";
+  record.status = traits(code).http_status;
+  record.error = code;
+  services.on_request(record);
+}
+
+}  // namespace
+
 net::BodyPlanner make_body_planner(Services services) {
   return [services = std::move(services)](const net::Request& head) -> Result<net::BodyPlan> {
     net::BodyPlan plan;
     plan.max_bytes = services.limits.max_body_bytes;
     const auto route = find_route(kRoutes, head.method, head.path);
     const auto scope = route ? scope_of(head.method, route->route->pattern) : std::nullopt;
-    if (services.auth != nullptr && scope) HEARTH_CHECKED(identify(services, head, *scope));  // before any body
+    if (services.auth != nullptr && scope) {  // before any body
+      const auto caller = identify(services, head, *scope);
+      if (!caller) {
+        report_refused(services, head, route->route->pattern, caller.error().code);
+        return hearth::fail(caller.error());
+      }
+    }
     const auto digest = match_pattern("/api/blobs/{digest}", head.path);
     if (head.method == "POST" && digest) {
       if (services.loopback) HEARTH_CHECKED(check_origin(head));
