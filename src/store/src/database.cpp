@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -17,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "hearth/base/lock_file.hpp"
 #include "hearth/base/log.hpp"
 #include "statements.hpp"
 
@@ -25,25 +25,6 @@ namespace {
 
 constexpr int kBusyMs = 5'000;
 constexpr std::chrono::seconds kRetryEvery{1};
-
-/// Held while a process writes the database; the kernel lets go of it however the process ends.
-class LockFile {
- public:
-  explicit LockFile(const std::filesystem::path& file)
-      : descriptor_{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)} {
-    held_ = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
-  }
-  ~LockFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  LockFile(const LockFile&) = delete;
-  LockFile& operator=(const LockFile&) = delete;
-  bool held() const noexcept { return held_; }
-
- private:
-  int descriptor_;
-  bool held_ = false;
-};
 
 /// Full disks and busy files get better; a change that breaks the schema does not.
 bool may_pass(int code) {
