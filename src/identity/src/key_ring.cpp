@@ -10,7 +10,7 @@ KeyRing::KeyRing(std::vector<KeyRecord> records, Secret pepper, const KeyRing* o
   for (KeyRecord& record : records) {
     const auto hash = from_hex(record.hash);
     if (!hash) continue;
-    auto principal = std::make_shared<const Principal>(record.principal);
+    auto principal = std::make_shared<const Principal>(std::move(record.principal));
     entries_.push_back({std::move(record), *hash, std::move(principal), nullptr});
   }
   for (std::size_t i = 0; i < entries_.size(); ++i) {

@@ -40,17 +40,9 @@ std::int64_t milliseconds(WallClock::time_point time) {
 }
 WallClock::time_point time_of(std::int64_t ms) { return WallClock::time_point{std::chrono::milliseconds{ms}}; }
 
-std::int64_t integer(const Value& value) {
-  const auto* number = std::get_if<std::int64_t>(&value);
-  return number == nullptr ? 0 : *number;
-}
-std::string text(const Value& value) {
-  const auto* words = std::get_if<std::string>(&value);
-  return words == nullptr ? std::string{} : *words;
-}
 std::optional<WallClock::time_point> time(const Value& value) {
   if (std::holds_alternative<std::monostate>(value)) return std::nullopt;
-  return time_of(integer(value));
+  return time_of(store::integer_of(value));
 }
 
 /// Names hold no spaces.
@@ -66,19 +58,22 @@ std::vector<std::string> split(const std::string& names) {
 }
 
 Result<KeyRecord> record_of(const Row& row) {
-  KeyRecord record{.id = text(row[0]), .hash = text(row[1]), .principal = {}, .created = time_of(integer(row[13]))};
+  KeyRecord record{.id = store::text_of(row[0]),
+                   .hash = store::text_of(row[1]),
+                   .principal = {},
+                   .created = time_of(store::integer_of(row[13]))};
   Principal& who = record.principal;
-  who.name = text(row[2]);
-  HEARTH_TRY(who.kind, parse_kind(text(row[3])));
-  who.on_behalf_of = text(row[4]);
-  who.team = text(row[5]);
-  who.tenant = text(row[6]);
-  who.roles = split(text(row[7]));
-  who.models = split(text(row[8]));
-  HEARTH_TRY(who.scopes, parse_scopes(text(row[9])));
-  who.label = text(row[10]);
-  who.requests_per_minute = integer(row[11]);
-  who.tokens_per_minute = integer(row[12]);
+  who.name = store::text_of(row[2]);
+  HEARTH_TRY(who.kind, parse_kind(store::text_of(row[3])));
+  who.on_behalf_of = store::text_of(row[4]);
+  who.team = store::text_of(row[5]);
+  who.tenant = store::text_of(row[6]);
+  who.roles = split(store::text_of(row[7]));
+  who.models = split(store::text_of(row[8]));
+  HEARTH_TRY(who.scopes, parse_scopes(store::text_of(row[9])));
+  who.label = store::text_of(row[10]);
+  who.requests_per_minute = store::integer_of(row[11]);
+  who.tokens_per_minute = store::integer_of(row[12]);
   record.expires = time(row[14]);
   record.revoked = time(row[15]);
   return record;

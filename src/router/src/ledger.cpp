@@ -69,22 +69,13 @@ Value or_null(bool known, T value) {
   return known ? Value{std::move(value)} : Value{};
 }
 
-std::int64_t integer(const Value& value) {
-  const auto* number = std::get_if<std::int64_t>(&value);
-  return number == nullptr ? 0 : *number;
-}
-std::string text(const Value& value) {
-  const auto* words = std::get_if<std::string>(&value);
-  return words == nullptr ? std::string{} : *words;
-}
-
 std::vector<Verdict> verdicts_of(const std::vector<Row>& rows) {
   std::vector<Verdict> out;
   for (const Row& row : rows) {
-    out.push_back({.prompt = text(row[0]),
-                   .weak_correct = integer(row[1]) != 0,
+    out.push_back({.prompt = store::text_of(row[0]),
+                   .weak_correct = store::integer_of(row[1]) != 0,
                    .strong_correct = true,
-                   .subject = text(row[2])});
+                   .subject = store::text_of(row[2])});
   }
   return out;
 }
@@ -95,7 +86,7 @@ class LedgerImpl final : public Ledger {
     const auto collect = [this](std::deque<store::Change>& out) { hand_over(out); };
     HEARTH_TRY(database_, store::Database::open({.file = file, .migrations = kMigrations, .collect = collect}));
     HEARTH_TRY(const auto last, database_->read("SELECT coalesce(max(id), 0) FROM requests", {}));
-    next_ = integer(last.at(0).at(0)) + 1;
+    next_ = store::integer_of(last.at(0).at(0)) + 1;
     post({.sql = kExpire, .values = {}});
     for (const std::string_view forget : {kForget, kForgetShadows}) {
       post({.sql = forget, .values = {milliseconds(now - kKept)}});
@@ -211,17 +202,17 @@ Result<std::vector<LedgerTotal>> LedgerImpl::totals(const std::string& by, WallC
   HEARTH_TRY(const auto rows, database_->read(sql, {milliseconds(since)}));
   std::vector<LedgerTotal> totals;
   for (const Row& row : rows) {
-    totals.push_back({.key = text(row[0]),
-                      .requests = integer(row[1]),
-                      .completed = integer(row[2]),
-                      .failed = integer(row[3]),
-                      .cancelled = integer(row[4]),
-                      .expired = integer(row[5]),
-                      .open = integer(row[6]),
-                      .prompt_tokens = integer(row[7]),
-                      .completion_tokens = integer(row[8]),
-                      .cost_usd = static_cast<double>(integer(row[9])) / kNano,
-                      .saved_usd = static_cast<double>(integer(row[10])) / kNano});
+    totals.push_back({.key = store::text_of(row[0]),
+                      .requests = store::integer_of(row[1]),
+                      .completed = store::integer_of(row[2]),
+                      .failed = store::integer_of(row[3]),
+                      .cancelled = store::integer_of(row[4]),
+                      .expired = store::integer_of(row[5]),
+                      .open = store::integer_of(row[6]),
+                      .prompt_tokens = store::integer_of(row[7]),
+                      .completion_tokens = store::integer_of(row[8]),
+                      .cost_usd = static_cast<double>(store::integer_of(row[9])) / kNano,
+                      .saved_usd = static_cast<double>(store::integer_of(row[10])) / kNano});
   }
   return totals;
 }
@@ -233,8 +224,9 @@ Result<std::vector<Spending>> LedgerImpl::spending(WallClock::time_point since) 
                              {milliseconds(since)}));
   std::vector<Spending> out;
   for (const Row& row : rows) {
-    out.push_back(
-        {.principal = text(row[0]), .route = text(row[1]), .usd = static_cast<double>(integer(row[2])) / kNano});
+    out.push_back({.principal = store::text_of(row[0]),
+                   .route = store::text_of(row[1]),
+                   .usd = static_cast<double>(store::integer_of(row[2])) / kNano});
   }
   return out;
 }
@@ -247,7 +239,8 @@ Result<std::vector<JudgedConfidence>> Ledger::read_confidences(const std::filesy
   for (const Row& row : rows) {
     const auto* confidence = std::get_if<double>(&row[1]);
     if (confidence != nullptr) {
-      out.push_back({.target = text(row[0]), .confidence = *confidence, .right = integer(row[2]) != 0});
+      out.push_back(
+          {.target = store::text_of(row[0]), .confidence = *confidence, .right = store::integer_of(row[2]) != 0});
     }
   }
   return out;

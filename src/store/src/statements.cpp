@@ -18,6 +18,16 @@ struct Bind {
 
 }  // namespace
 
+std::int64_t integer_of(const Value& value) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  return number == nullptr ? 0 : *number;
+}
+
+std::string text_of(const Value& value) {
+  const auto* words = std::get_if<std::string>(&value);
+  return words == nullptr ? std::string{} : *words;
+}
+
 void bind(SQLite::Statement& statement, const Row& values) {
   int place = 0;
   for (const Value& value : values) std::visit(Bind{statement, ++place}, value);

@@ -18,6 +18,9 @@ namespace hearth::store {
 
 using Value = std::variant<std::monostate, std::int64_t, double, std::string>;  // monostate: NULL
 using Row = std::vector<Value>;
+/// 0 and "" for values of another type.
+std::int64_t integer_of(const Value& value);
+std::string text_of(const Value& value);
 
 /// One statement to run. `sql` must live forever (a literal): statements are prepared once.
 struct Change {
