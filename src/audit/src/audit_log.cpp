@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hearth/audit/audit_log.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -18,6 +15,7 @@
 
 #include "chain.hpp"
 #include "head.hpp"
+#include "hearth/base/lock_file.hpp"
 #include "hearth/base/log.hpp"
 #include "segment.hpp"
 
@@ -27,24 +25,6 @@ namespace {
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now().time_since_epoch()).count();
 }
-
-class LockFile {
- public:
-  explicit LockFile(const std::filesystem::path& file)
-      : descriptor_{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)} {
-    held_ = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
-  }
-  ~LockFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  LockFile(const LockFile&) = delete;
-  LockFile& operator=(const LockFile&) = delete;
-  bool held() const noexcept { return held_; }
-
- private:
-  int descriptor_;
-  bool held_ = false;
-};
 
 class AuditLogImpl final : public AuditLog {
  public:
@@ -110,7 +90,7 @@ Result<> AuditLogImpl::prepare() {
       return fail(ErrorCode::corrupt_data, fmt::format("{}: the last line is no record", options_.home.string()));
     seq_ = link->seq;
     hash_ = hash_of(segment_.last_line());
-  } else if (segments.size() > 1 || (!segments.empty() && segments.back().first > 1)) {
+  } else if (segments.size() > 1) {
     // It ended between two segments: the new one is empty, the chain goes on from the one before.
     std::ifstream in{segments[segments.size() - 2].second};
     std::string line;
@@ -120,6 +100,9 @@ Result<> AuditLogImpl::prepare() {
     if (!link) return fail(ErrorCode::corrupt_data, "the last line of the segment before the last is no record");
     seq_ = link->seq;
     hash_ = hash_of(last);
+  } else if (!segments.empty() && segments.back().first > 1) {
+    return fail(ErrorCode::corrupt_data,
+                fmt::format("{} is empty and what was before it is gone", segments.back().second.string()));
   }
   if (head && seq_ < head->seq) {
     return fail(

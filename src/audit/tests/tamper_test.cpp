@@ -102,6 +102,15 @@ TEST_F(TamperTest, ALogThatWasCutIsNotGoneOnWith) {
   EXPECT_THAT(log.error().message, HasSubstr("its end was cut off"));
 }
 
+TEST_F(TamperTest, AnEmptySegmentWithoutWhatWasBeforeItIsNoBeginning) {
+  std::filesystem::remove(file());
+  std::filesystem::remove(folder_of(home) / "head.json");
+  std::ofstream{folder_of(home) / segment_name(41)};
+  const auto log = AuditLog::open({.home = home});
+  ASSERT_FALSE(log);
+  EXPECT_THAT(log.error().message, HasSubstr("is empty and what was before it is gone"));
+}
+
 TEST_F(TamperTest, AnotherKeyIsNoKey) {
   const std::filesystem::path other = home / "other";
   std::filesystem::create_directories(other);
