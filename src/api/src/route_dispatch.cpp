@@ -149,21 +149,24 @@ void report_refused(const Services& services, const net::Request& head, std::str
   services.on_request(record);
 }
 
+/// The key alone has what this route asks for.
+Result<> check_key(const Services& services, const net::Request& head) {
+  const auto match = find_route(kRoutes, head.method, head.path);
+  const auto scope = match ? scope_of(head.method, match->route->pattern) : std::nullopt;
+  if (!scope) return {};
+  const auto caller = identify(services, head, *scope);
+  if (caller) return {};
+  report_refused(services, head, match->route->pattern, caller.error().code);
+  return hearth::fail(caller.error());
+}
+
 }  // namespace
 
 net::BodyPlanner make_body_planner(Services services) {
   return [services = std::move(services)](const net::Request& head) -> Result<net::BodyPlan> {
     net::BodyPlan plan;
     plan.max_bytes = services.limits.max_body_bytes;
-    const auto route = find_route(kRoutes, head.method, head.path);
-    const auto scope = route ? scope_of(head.method, route->route->pattern) : std::nullopt;
-    if (services.auth != nullptr && scope) {  // before any body
-      const auto caller = identify(services, head, *scope);
-      if (!caller) {
-        report_refused(services, head, route->route->pattern, caller.error().code);
-        return hearth::fail(caller.error());
-      }
-    }
+    if (services.auth != nullptr) HEARTH_CHECKED(check_key(services, head));  // before any body
     const auto digest = match_pattern("/api/blobs/{digest}", head.path);
     if (head.method == "POST" && digest) {
       if (services.loopback) HEARTH_CHECKED(check_origin(head));
