@@ -59,7 +59,7 @@ timed('kill -9 at any moment: what the other side has seen is on record, and the
     const clients = Array.from({ length: 8 }, async (_, i) => {
       for (let n = 0; going; ++n) await ask(server, 'far/gpt', `round ${round} client ${i} question ${n}`).then((r) => r.text()).catch(() => {});
     });
-    await new Promise((resolve) => setTimeout(resolve, 60 + 40 * round));
+    await upstream.arrived(upstream.requests.length + 3 + 17 * round);
     server.signal('SIGKILL');
     await server.ended;
     going = false;

@@ -27,9 +27,10 @@ export const behaviours = {
   tooLong: (req, res) => { res.writeHead(400); res.end('{"error":{"message":"maximum context length is 10","code":"context_length_exceeded"}}'); },
 };
 
-/** @returns {Promise<{url: string, behave: (name: string) => void, requests: object[], close: () => void}>} */
+/** @returns {Promise<{url: string, behave: (name: string) => void, requests: object[], arrived: (many: number) => Promise<void>, close: () => void}>} */
 export async function startUpstream(behaviour = 'good') {
   const requests = [];
+  let waiting = { many: Infinity, resolve() {} };
   let current = behaviour;
   const server = http.createServer((req, res) => {
     let body = '';
@@ -37,11 +38,14 @@ export async function startUpstream(behaviour = 'good') {
     req.on('end', () => {
       if (req.method === 'GET') { res.writeHead(200); res.end('{"object":"list","data":[{"id":"up-1"}]}'); return; }
       requests.push({ url: req.url, headers: req.headers, body: JSON.parse(body) });
+      if (requests.length >= waiting.many) waiting.resolve();
       behaviours[current](req, res);
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();
   return { url: `http://127.0.0.1:${port}`, port, requests, behave: (name) => { current = name; },
+    /** Resolves when so many requests have come in all. */
+    arrived: (many) => new Promise((resolve) => { waiting = { many, resolve }; if (requests.length >= many) resolve(); }),
     close: () => { server.closeAllConnections(); server.close(); } };
 }
