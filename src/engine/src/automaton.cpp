@@ -87,14 +87,14 @@ bool Dfa::accepts(std::u32string_view text) const {
 
 bool Dfa::empty() const {
   std::vector<bool> seen(states.size());
-  std::vector<std::uint32_t> todo{0};
+  std::vector<std::uint32_t> pending{0};
   seen[0] = true;
-  while (!todo.empty()) {
-    const State& state = states[todo.back()];
-    todo.pop_back();
+  while (!pending.empty()) {
+    const State& state = states[pending.back()];
+    pending.pop_back();
     if (state.accepting) return false;
     for (const Edge& e : state.edges) {
-      if (!seen[e.to]) todo.push_back(e.to);
+      if (!seen[e.to]) pending.push_back(e.to);
       seen[e.to] = true;
     }
   }
@@ -108,19 +108,19 @@ std::optional<std::uint64_t> Dfa::longest() const {
     for (const Edge& e : state.edges) ++incoming[e.to];
   }
   std::vector<std::uint64_t> length(states.size());
-  std::vector<std::uint32_t> todo;
+  std::vector<std::uint32_t> pending;
   for (std::uint32_t i = 0; i < states.size(); ++i) {
-    if (incoming[i] == 0) todo.push_back(i);
+    if (incoming[i] == 0) pending.push_back(i);
   }
   std::uint64_t out = 0;
   std::size_t peeled = 0;
-  for (; !todo.empty(); ++peeled) {
-    const std::uint32_t at = todo.back();
-    todo.pop_back();
+  for (; !pending.empty(); ++peeled) {
+    const std::uint32_t at = pending.back();
+    pending.pop_back();
     out = std::max(out, length[at]);
     for (const Edge& e : states[at].edges) {
       length[e.to] = std::max(length[e.to], length[at] + 1);
-      if (--incoming[e.to] == 0) todo.push_back(e.to);
+      if (--incoming[e.to] == 0) pending.push_back(e.to);
     }
   }
   if (peeled < states.size()) return std::nullopt;
@@ -160,17 +160,17 @@ void rebuild(Dfa& dfa, const std::vector<std::uint32_t>& number, std::uint32_t c
 std::vector<bool> productive_states(const Dfa& dfa) {
   std::vector<std::vector<std::uint32_t>> sources(dfa.states.size());
   std::vector<bool> productive(dfa.states.size());
-  std::vector<std::uint32_t> todo;
+  std::vector<std::uint32_t> pending;
   for (std::uint32_t i = 0; i < dfa.states.size(); ++i) {
     for (const Dfa::Edge& e : dfa.states[i].edges) sources[e.to].push_back(i);
-    if (dfa.states[i].accepting) todo.push_back(i);
+    if (dfa.states[i].accepting) pending.push_back(i);
     productive[i] = dfa.states[i].accepting;
   }
-  while (!todo.empty()) {
-    const std::uint32_t at = todo.back();
-    todo.pop_back();
+  while (!pending.empty()) {
+    const std::uint32_t at = pending.back();
+    pending.pop_back();
     for (const std::uint32_t from : sources[at]) {
-      if (!productive[from]) todo.push_back(from);
+      if (!productive[from]) pending.push_back(from);
       productive[from] = true;
     }
   }
@@ -180,16 +180,16 @@ std::vector<bool> productive_states(const Dfa& dfa) {
 void trim(Dfa& dfa) {
   const std::vector<bool> productive = productive_states(dfa);
   std::vector<std::uint32_t> number(dfa.states.size(), kDead);
-  std::vector<std::uint32_t> todo{0};
+  std::vector<std::uint32_t> pending{0};
   number[0] = 0;
   std::uint32_t count = 1;
-  while (!todo.empty()) {
-    const std::uint32_t at = todo.back();
-    todo.pop_back();
+  while (!pending.empty()) {
+    const std::uint32_t at = pending.back();
+    pending.pop_back();
     for (const Dfa::Edge& e : dfa.states[at].edges) {
       if (!productive[e.to] || number[e.to] != kDead) continue;
       number[e.to] = count++;
-      todo.push_back(e.to);
+      pending.push_back(e.to);
     }
   }
   rebuild(dfa, number, count);
