@@ -51,7 +51,7 @@ void Connection::consume(std::size_t bytes) {
 
 void Connection::cancel_wait() {
   stopped_ = true;
-  timer_.cancel();
+  if (filling_) timer_.cancel();
 }
 
 Connection::Wake Connection::read_now(std::size_t room) {
@@ -84,7 +84,7 @@ void Connection::arm_for_errors() {
 void Connection::on_input(bool broken) {
   broken_ = broken_ || broken;
   if (on_gone_) return look_for_the_end();
-  timer_.cancel();  // wakes async_fill, if that waits
+  if (filling_) timer_.cancel();  // a write that waits has the timer otherwise
 }
 
 void Connection::look_for_the_end() {
@@ -134,7 +134,9 @@ Task<Connection::Wake> Connection::async_fill(std::size_t room, Clock::time_poin
     arm();
     burst_ = 0;
     timer_.expires_at(deadline);
+    filling_ = true;
     const auto [cancelled] = co_await timer_.async_wait(use_tuple);
+    filling_ = false;
     if (!cancelled && armed_) co_return Wake::timeout;
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) co_return Wake::closed;

@@ -74,6 +74,7 @@ class Connection {
   bool armed_for_errors_ = false;
   bool broken_ = false;   // it ended with an error
   bool stopped_ = false;  // cancel_wait()
+  bool filling_ = false;  // async_fill waits
   std::function<void()> on_gone_;
   std::size_t max_input_ = 0;  // while watching
   unsigned burst_ = 0;         // I/O calls in a row that did not have to wait
