@@ -202,8 +202,11 @@ Afterwards RouterImpl::afterwards_of(const Admitted& admitted, const Answer& ans
       n != 1) {
     return out;
   }
-  ShadowCheck check{.attempt = first_attempt(admitted, {.id = "shadow", .principal = admitted.wishes.subject.principal},
-                                             *route, facts),
+  // As the one who asked: a tenant's content stays in its caches here too.
+  const provider::RequestContext context{.id = "shadow",
+                                         .principal = admitted.wishes.subject.principal,
+                                         .subject = std::make_shared<const policy::Subject>(admitted.wishes.subject)};
+  ShadowCheck check{.attempt = first_attempt(admitted, context, *route, facts),
                     .ask = std::move(ask),
                     .answer = {},
                     .judge = shadow.judge,
