@@ -23,6 +23,7 @@ packages=(
   libedit-dev            # the terminal chat's line editor
   prometheus-cpp-dev     # /metrics
   libsqlitecpp-dev       # the ledger
+  libvectorscan-dev      # many patterns in one pass over a text
   libmimalloc-dev        # malloc
 )
 if [ "$stage" != build ]; then

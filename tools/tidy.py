@@ -30,6 +30,7 @@ OWNERS = [
     (r"openssl/", {"net", "models", "identity", "audit"}),  # hashes of blobs and keys; signatures
     (r"prometheus/", {"telemetry"}),
     (r"SQLiteCpp/|sqlite3\.h", {"store"}),
+    (r"hs/", {"privacy"}),
     (r"CLI/", {"cli"}),
     (r"(editline/readline|histedit)\.h", {"cli"}),
     (r"yaml-cpp/", {"app"}),

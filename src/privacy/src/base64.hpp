@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include "hearth/privacy/finding.hpp"
+
+namespace hearth::privacy {
+
+/// Text in base64 around a match: what `scan` finds in it is found in the whole of it. Once only, not text in base64 in
+/// base64. Returns where the encoded text ends.
+std::size_t check_base64(std::string_view text, std::size_t begin, std::size_t end,
+                         const std::function<void(std::string_view, Findings&)>& scan, Findings& out);
+
+}  // namespace hearth::privacy

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hearth/privacy/redaction.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "json_strings.hpp"
+#include "text_window.hpp"
+
+namespace hearth::privacy {
+namespace {
+
+/// Calls `plain` with each text of a request and `json` with each text that is JSON. One list for scanning and hiding, so
+/// that nothing is scanned and not hidden by oversight.
+template <class Plain, class Json>
+void visit(auto& message, Plain plain, Json json)
+  requires requires { message.role; }
+{
+  for (auto& part : message.content) {
+    if (auto* text = std::get_if<inference::TextPart>(&part)) plain(text->text);
+  }
+  plain(message.reasoning);
+  for (auto& call : message.tool_calls) json(call.arguments);
+}
+template <class Plain, class Json>
+void visit(auto& request, Plain plain, Json json)
+  requires requires { request.messages; }
+{
+  for (auto& message : request.messages) visit(message, plain, json);
+  plain(request.system_default);
+  for (auto& tool : request.tools) plain(tool.description);
+}
+template <class Plain, class Json>
+void visit(auto& request, Plain plain, Json)
+  requires requires { request.infill_files; }
+{
+  if (auto* text = std::get_if<std::string>(&request.prompt)) plain(*text);
+  if (request.suffix) plain(*request.suffix);
+  for (auto& [name, text] : request.infill_files) plain(text);
+}
+template <class Plain, class Json>
+void visit(auto& request, Plain plain, Json)
+  requires requires { request.inputs; }
+{
+  for (auto& input : request.inputs) {
+    if (auto* text = std::get_if<std::string>(&input)) plain(*text);
+  }
+}
+template <class Plain, class Json>
+void visit(auto& request, Plain plain, Json)
+  requires requires { request.documents; }
+{
+  plain(request.query);
+  for (auto& document : request.documents) plain(document);
+}
+
+template <class Request>
+inference::Label label(const Scanner& scanner, const Request& request) {
+  inference::Label highest = inference::Label::public_;
+  const auto look = [&](std::string_view text) {
+    if (!text.empty()) highest = std::max(highest, scanner.label_of(scanner.scan(text)));
+  };
+  visit(request, look, look);
+  return highest;
+}
+
+}  // namespace
+
+inference::Label label_of(const Scanner& scanner, const inference::ChatRequest& request) {
+  inference::Label highest = label(scanner, request);
+  for (const inference::Tool& tool : request.tools) {
+    highest = std::max(highest, scanner.label_of(scanner.scan(tool.parameters)));
+  }
+  // A body that is forwarded as it came may hold more than was understood.
+  if (request.verbatim && request.verbatim->beyond) {
+    highest = std::max(highest, scanner.label_of(scanner.scan(*request.verbatim->body)));
+  }
+  return highest;
+}
+inference::Label label_of(const Scanner& scanner, const inference::CompletionRequest& request) {
+  return label(scanner, request);
+}
+inference::Label label_of(const Scanner& scanner, const inference::EmbeddingRequest& request) {
+  return label(scanner, request);
+}
+inference::Label label_of(const Scanner& scanner, const inference::RerankRequest& request) {
+  return label(scanner, request);
+}
+
+/// One request being hidden.
+struct Placeholders::Pass {
+  const Scanner& scanner;
+  const std::vector<bool>& hidden;
+  Placeholders& map;
+  std::string all;  // every text of the request: a placeholder must not be in it already
+
+  std::string placeholder_for(std::string_view original, const std::string& type) {
+    if (const auto known = map.placeholders_.find(original); known != map.placeholders_.end()) return known->second;
+    std::string name = type;
+    std::ranges::transform(name, name.begin(), to_upper);
+    std::string placeholder;
+    do {
+      placeholder = fmt::format("[{}_{}]", name, ++map.counts_[name]);
+    } while (all.find(placeholder) != std::string::npos);
+    map.placeholders_.emplace(original, placeholder);
+    map.originals_.emplace(placeholder, original);
+    return placeholder;
+  }
+
+  std::string hide(std::string_view text) {
+    std::string out;
+    std::size_t done = 0;
+    for (const Finding& finding : scanner.scan(text)) {
+      if (!hidden[finding.type]) {
+        map.left_ = std::max(map.left_, scanner.types()[finding.type].label);
+        continue;
+      }
+      out += text.substr(done, finding.begin - done);
+      out += placeholder_for(text.substr(finding.begin, finding.end - finding.begin), scanner.types()[finding.type].name);
+      done = finding.end;
+    }
+    out += text.substr(done);
+    return out;
+  }
+
+  template <class Request>
+  void run(Request& request) {
+    const auto collect = [&](std::string_view text) { (all += text) += '\n'; };
+    visit(std::as_const(request), collect, collect);
+    visit(
+        request, [&](std::string& text) { text = hide(text); },
+        [&](std::string& json) { json = change_json(json, [&](std::string_view text) { return hide(text); }); });
+  }
+};
+
+void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::ChatRequest& request) {
+  Pass{scanner, hidden_types, *this, {}}.run(request);
+  request.verbatim = nullptr;  // those bytes say what was hidden
+}
+void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types,
+                        inference::CompletionRequest& request) {
+  Pass{scanner, hidden_types, *this, {}}.run(request);
+}
+void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types,
+                        inference::EmbeddingRequest& request) {
+  Pass{scanner, hidden_types, *this, {}}.run(request);
+}
+void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::RerankRequest& request) {
+  Pass{scanner, hidden_types, *this, {}}.run(request);
+}
+
+std::string Restorer::next(std::string_view piece) {
+  held_ += piece;
+  std::string out;
+  std::string_view left = held_;
+  while (!left.empty()) {
+    const std::size_t bracket = std::min(left.find('['), left.size());
+    out += left.substr(0, bracket);
+    left.remove_prefix(bracket);
+    if (left.empty()) break;
+    const std::size_t closing = left.find(']');
+    if (closing == std::string_view::npos) {
+      // Sorted: the placeholders that begin like this come right here.
+      const auto next = placeholders_->originals_.lower_bound(left);
+      if (next != placeholders_->originals_.end() && std::string_view{next->first}.starts_with(left)) break;
+      out += '[';
+      left.remove_prefix(1);
+      continue;
+    }
+    const auto found = placeholders_->originals_.find(left.substr(0, closing + 1));
+    if (found == placeholders_->originals_.end()) {
+      out += '[';
+      left.remove_prefix(1);
+      continue;
+    }
+    out += into_ == Into::json ? escape_json(found->second) : found->second;
+    left.remove_prefix(closing + 1);
+  }
+  held_ = std::string{left};
+  return out;
+}
+
+std::string Restorer::rest() { return std::exchange(held_, {}); }
+
+}  // namespace hearth::privacy
