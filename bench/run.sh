@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$(tools/fetch_llama.sh)
-cmake --build build/bench -j "$(nproc)" --target hearth make_model bare decide keys
+cmake --build build/bench -j "$(nproc)" --target hearth make_model bare decide keys rules scan
 peer=build/llama-server
 if [ ! -x "$peer/bin/llama-server" ]; then
   cmake -S "$source" -B "$peer" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release \
@@ -19,6 +19,8 @@ node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-
 if [ $# -eq 0 ]; then
   build/bench/bin/decide
   build/bench/bin/keys
+  build/bench/bin/rules
+  build/bench/bin/scan
   bench/proxy.sh build/bench/bin/hearth
   clinc=../shared/data/clinc150_dev.json
   if [ -f "$clinc" ]; then node bench/clinc.mjs build/bench/bin/hearth "$clinc"; else echo "cascade on CLINC150 left out: no $clinc"; fi

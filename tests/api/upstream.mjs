@@ -12,6 +12,18 @@ const send = (res, parts) => { head(res); for (const part of parts) res.write(pa
 
 export const behaviours = {
   good: (req, res) => send(res, good('from upstream')),
+  /** The last message again, two characters at a time, after "You said ". */
+  echo: (req, res, body) => {
+    const said = `You said ${body.messages.at(-1).content}`;
+    const pieces = said.match(/.{1,2}/gsu).map((text) => chunk({ content: text }));
+    send(res, [chunk({ role: 'assistant', content: '' }), ...pieces, chunk({}, 'stop'), usage, 'data: [DONE]\n\n']);
+  },
+  /** A call of a tool whose arguments are the last message, one character at a time. */
+  callsTool: (req, res, body) => {
+    const call = (fields) => chunk({ tool_calls: [{ index: 0, ...fields }] });
+    const parts = [...JSON.stringify({ text: body.messages.at(-1).content })].map((text) => call({ function: { arguments: text } }));
+    send(res, [call({ id: 'call_1', type: 'function', function: { name: 'note', arguments: '' } }), ...parts, chunk({}, 'tool_calls'), usage, 'data: [DONE]\n\n']);
+  },
   silent: () => {},
   late: (req, res) => { head(res); res.write(': still there\n\n'); },  // a stream, but never content
   limited: (req, res) => { res.writeHead(429, { 'retry-after': '2' }); res.end('{"error":{"message":"slow down","type":"rate_limit_error"}}'); },
@@ -37,9 +49,10 @@ export async function startUpstream(behaviour = 'good') {
     req.on('data', (data) => { body += data; });
     req.on('end', () => {
       if (req.method === 'GET') { res.writeHead(200); res.end('{"object":"list","data":[{"id":"up-1"}]}'); return; }
-      requests.push({ url: req.url, headers: req.headers, body: JSON.parse(body) });
+      const parsed = JSON.parse(body);
+      requests.push({ url: req.url, headers: req.headers, body: parsed, text: body });
       if (requests.length >= waiting.many) waiting.resolve();
-      behaviours[current](req, res);
+      behaviours[current](req, res, parsed);
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -24,6 +24,8 @@ Json target_json(const router::ExplainedTarget& target) {
     out["why"] = target.why;
   }
   out["policy"] = std::move(conditions);
+  out["label"] = target.label;
+  out["redacted"] = target.redacted;
   out["quality"] = target.quality;
   out["predicted_latency_ms"] = target.latency_ms;
   out["estimated_cost_usd"] = target.cost_usd;

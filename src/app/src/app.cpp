@@ -203,6 +203,9 @@ Result<router::TablePtr> AppImpl::make_routes(const Routing& routing) {
   for (const RemoteProvider& provider : routing.providers) {
     HEARTH_TRY(remotes[provider.options.name], remote_for(provider.options));
   }
+  for (const policy::RuleMistake& mistake : policy::mistakes_of(routing.policy)) {
+    log::warn("a rule of the policy", {{"line", routing.policy.rules[mistake.rule].line}, {"which", mistake.why}});
+  }
   std::vector<router::Mistake> mistakes;  // the configuration was checked when it was read
   return make_table(routing, config_.models, remotes, engine_.get(), mistakes);
 }

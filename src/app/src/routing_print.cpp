@@ -84,6 +84,7 @@ void print_route(YAML::Emitter& out, const RouteConfig& config) {
   milliseconds(out, "timeout", route.timeout);
   milliseconds(out, "first_token_timeout", route.first_token_timeout);
   milliseconds(out, "hedge_after", route.hedge_after);
+  if (route.label) field(out, "label", std::string{policy::name_of(*route.label)});
   field(out, "sticky", route.sticky);
   if (route.cache.ttl.count() > 0) {
     out << YAML::Key << "cache" << YAML::Value << YAML::Flow << YAML::BeginMap;
@@ -113,10 +114,52 @@ void print_rule(YAML::Emitter& out, const policy::Rule& rule) {
   if (rule.region) field(out, "region", *rule.region);
   if (rule.zone) field(out, "zone", std::string{policy::name_of(*rule.zone)});
   if (rule.label) field(out, "label", std::string{policy::name_of(*rule.label)});
+  if (rule.actions) field(out, "action", policy::names_of(*rule.actions));
+  if (rule.workload) field(out, "workload", *rule.workload);
+  if (rule.hours) field(out, "hours", policy::to_string(*rule.hours));
   out << YAML::EndMap << YAML::EndMap;
 }
 
-void print_policy(YAML::Emitter& out, const policy::Policy::Options& policy) {
+void print_redact(YAML::Emitter& out, const Privacy& privacy) {
+  if (privacy.redact_zones.empty()) return;
+  std::vector<std::string> zones;
+  for (const policy::Zone zone : privacy.redact_zones) zones.emplace_back(policy::name_of(zone));
+  out << YAML::Key << "redact" << YAML::Value << YAML::BeginMap;
+  list(out, "zones", zones);
+  list(out, "detectors", privacy.redact_types);
+  out << YAML::EndMap;
+}
+
+void print_privacy(YAML::Emitter& out, const Privacy& privacy) {
+  out << YAML::Key << "privacy" << YAML::Value << YAML::BeginMap;
+  field(out, "scan", privacy.scan);
+  field(out, "names", privacy.detectors.names);
+  text(out, "names_file", privacy.names_file);
+  if (!privacy.detectors.labels.empty()) {
+    out << YAML::Key << "labels" << YAML::Value << YAML::Flow << YAML::BeginMap;
+    for (const auto& [type, label] : privacy.detectors.labels)
+      field(out, type.c_str(), std::string{policy::name_of(label)});
+    out << YAML::EndMap;
+  }
+  out << YAML::Key << "patterns" << YAML::Value << YAML::BeginSeq;
+  for (const privacy::CustomPattern& pattern : privacy.detectors.patterns) {
+    out << YAML::Flow << YAML::BeginMap;
+    field(out, "name", pattern.name);
+    field(out, "pattern", pattern.pattern);
+    field(out, "any_case", pattern.any_case);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq << YAML::Key << "words" << YAML::Value << YAML::BeginSeq;
+  for (const privacy::WordList& words : privacy.detectors.words) {
+    out << YAML::BeginMap;
+    field(out, "name", words.name);
+    list(out, "words", words.words);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq << YAML::EndMap;
+}
+
+void print_policy(YAML::Emitter& out, const policy::Policy::Options& policy, const Privacy& privacy) {
   out << YAML::Key << "policy" << YAML::Value << YAML::BeginMap;
   field(out, "default_label", std::string{policy::name_of(policy.default_label)});
   out << YAML::Key << "zones" << YAML::Value << YAML::Flow << YAML::BeginMap;
@@ -131,6 +174,7 @@ void print_policy(YAML::Emitter& out, const policy::Policy::Options& policy) {
   for (const policy::Rule& rule : policy.rules) print_rule(out, rule);
   out << YAML::EndSeq;
   field(out, "otherwise", policy.otherwise ? "allow" : "deny");
+  print_redact(out, privacy);
   out << YAML::EndMap;
 }
 
@@ -143,7 +187,8 @@ void print_routing(YAML::Emitter& out, const Routing& routing) {
   out << YAML::Key << "routes" << YAML::Value << YAML::BeginSeq;
   for (const RouteConfig& route : routing.routes) print_route(out, route);
   out << YAML::EndSeq;
-  print_policy(out, routing.policy);
+  print_policy(out, routing.policy, routing.privacy);
+  print_privacy(out, routing.privacy);
   if (!routing.calibration.empty()) {
     out << YAML::Key << "calibration" << YAML::Value << YAML::BeginMap;
     for (const auto& [target, one] : routing.calibration) {

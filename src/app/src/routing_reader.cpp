@@ -11,25 +11,11 @@
 namespace hearth::app {
 namespace {
 
-/// A setter from a function that parses a word.
-template <class T, class Parse>
-std::function<std::string(const YAML::Node&)> parsed(T& target, Parse parse) {
-  return [&target, parse](const YAML::Node& node) -> std::string {
-    if (!node.IsScalar()) return "must be a text";
-    const auto value = parse(node.Scalar());
-    if (!value) return value.error().message;
-    target = *value;
-    return {};
-  };
-}
-
-std::string read_texts(const YAML::Node& node, std::vector<std::string>& out) {
-  if (!node.IsSequence()) return "must be a list";
-  for (const auto& item : node) {
-    if (!item.IsScalar()) return "must be a list of texts";
-    out.push_back(item.Scalar());
+Result<std::string> parse_workload(const std::string& word) {
+  for (const std::string_view known : {"simple", "sensitive", "latency-critical", "heavy"}) {
+    if (word == known) return word;
   }
-  return {};
+  return fail(ErrorCode::invalid_request, "must be one of: simple, sensitive, latency-critical, heavy");
 }
 
 std::string read_capabilities(const YAML::Node& node, router::Capabilities& out) {
@@ -54,6 +40,7 @@ std::vector<YamlKey> RoutingReader::keys() {
           {"routes", [this](const YAML::Node& node) { return read_routes(node); }},
           {"calibration", [this](const YAML::Node& node) { return read_calibration(node); }},
           {"budgets", [this](const YAML::Node& node) { return read_budgets(node); }},
+          {"privacy", [this](const YAML::Node& node) { return privacy_.read(node); }},
           {"policy", [this](const YAML::Node& node) { return read_policy(node); }}};
 }
 
@@ -182,6 +169,7 @@ void RoutingReader::read_route(const YAML::Node& node, const std::string& where)
                 {"timeout", into(route.timeout)},
                 {"first_token_timeout", into(route.first_token_timeout)},
                 {"hedge_after", into(route.hedge_after)},
+                {"label", parsed(route.label, policy::parse_label)},
                 {"sticky", into(route.sticky)},
                 {"cache",
                  [&](const YAML::Node& n) -> std::string {
@@ -265,10 +253,7 @@ std::string RoutingReader::read_policy(const YAML::Node& node) {
                                        if (word == "allow" || word == "deny") return word == "allow";
                                        return fail(ErrorCode::invalid_request, "must be allow or deny");
                                      })},
-                {"redact",
-                 [](const YAML::Node&) -> std::string {
-                   return "is not supported by this version of Hearth; remove it";  // a promise that would not hold
-                 }}},
+                {"redact", [this](const YAML::Node& n) { return privacy_.read_redact(n); }}},
                mistakes_);
   return {};
 }
@@ -309,13 +294,17 @@ std::string RoutingReader::read_rule(const YAML::Node& node, const std::string& 
                 {"target", text(rule.target)},
                 {"region", text(rule.region)},
                 {"zone", parsed(rule.zone, policy::parse_zone)},
-                {"label", parsed(rule.label, policy::parse_label)}},
+                {"label", parsed(rule.label, policy::parse_label)},
+                {"action", parsed(rule.actions, policy::parse_action)},
+                {"workload", parsed(rule.workload, parse_workload)},
+                {"hours", parsed(rule.hours, policy::parse_hours)}},
                mistakes_);
   routing_.policy.rules.push_back(std::move(rule));
   return {};
 }
 
 Routing RoutingReader::finish(const std::vector<provider::ConfiguredModel>& models) {
+  privacy_.finish(routing_);
   std::vector<router::Mistake> found;
   (void)make_table(routing_, models, {}, nullptr, found);
   for (const router::Mistake& mistake : found) {

@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "hearth/app/routing_config.hpp"
+#include "privacy_reader.hpp"
 #include "yaml_reader.hpp"
 
 namespace hearth::app {
 
-/// Reads `providers`, `routes` and `policy`.
+/// Reads `providers`, `routes`, `policy`, `privacy`, `budgets` and `calibration`.
 class RoutingReader {
  public:
   RoutingReader(const std::filesystem::path& folder, const Environment& environment, YamlMistakes& mistakes)
-      : folder_{folder}, environment_{environment}, mistakes_{mistakes} {}
+      : folder_{folder}, environment_{environment}, mistakes_{mistakes}, privacy_{folder, environment, mistakes} {}
 
   std::vector<YamlKey> keys();
   /// After the whole file has been read: what can only be seen then. Gives the routing out.
@@ -40,6 +41,7 @@ class RoutingReader {
   const Environment& environment_;
   YamlMistakes& mistakes_;
   Routing routing_;
+  PrivacyReader privacy_;
   std::map<std::string, YAML::Node> nodes_;  // of routes, by name: where mistakes of the whole are reported
 };
 

@@ -55,6 +55,17 @@ std::vector<std::size_t> indices_of(const RouteConfig& config, Table& table, pro
   return indices;
 }
 
+router::Redaction redaction_of(const Routing& routing) {
+  router::Redaction out;
+  if (!routing.scanner) return out;
+  for (const policy::Zone zone : routing.privacy.redact_zones) out.zones[static_cast<std::size_t>(zone)] = true;
+  out.types.assign(routing.scanner->types().size(), false);
+  for (const std::string& name : routing.privacy.redact_types) {
+    if (const auto type = routing.scanner->type_named(name)) out.types[*type] = true;
+  }
+  return out;
+}
+
 }  // namespace
 
 router::TablePtr make_table(const Routing& routing, const std::vector<provider::ConfiguredModel>& models,
@@ -63,6 +74,8 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
   auto table = std::make_shared<Table>();
   table->policy = std::make_shared<const policy::Policy>(routing.policy);
   table->budgets = routing.budgets;
+  table->scanner = routing.scanner;
+  table->redaction = redaction_of(routing);
   for (const auto& model : models) {
     table->targets.push_back(local_target(model.name, model.options.context, local));
     table->targets.back().quality = model.quality;

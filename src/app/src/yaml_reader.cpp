@@ -202,4 +202,13 @@ std::function<std::string(const YAML::Node&)> bytes_into(std::uint64_t& target) 
   };
 }
 
+std::string read_texts(const YAML::Node& node, std::vector<std::string>& out) {
+  if (!node.IsSequence()) return "must be a list";
+  for (const auto& item : node) {
+    if (!item.IsScalar()) return "must be a list of texts";
+    out.push_back(item.Scalar());
+  }
+  return {};
+}
+
 }  // namespace hearth::app

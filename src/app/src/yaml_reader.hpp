@@ -41,6 +41,19 @@ std::function<std::string(const YAML::Node&)> into(bool& target);
 std::function<std::string(const YAML::Node&)> into(std::int32_t& target, std::int32_t low, std::int32_t high);
 std::function<std::string(const YAML::Node&)> into(std::size_t& target, std::size_t low, std::size_t high);
 std::function<std::string(const YAML::Node&)> into(double& target, double low, double high);
+/// A list of texts, appended.
+std::string read_texts(const YAML::Node& node, std::vector<std::string>& out);
+/// A setter from a function that parses a word to a Result.
+template <class T, class Parse>
+std::function<std::string(const YAML::Node&)> parsed(T& target, Parse parse) {
+  return [&target, parse](const YAML::Node& node) -> std::string {
+    if (!node.IsScalar()) return "must be a text";
+    const auto value = parse(node.Scalar());
+    if (!value) return value.error().message;
+    target = *value;
+    return {};
+  };
+}
 /// "250ms", "30s", "5m"; not negative.
 std::function<std::string(const YAML::Node&)> into(std::chrono::milliseconds& target);
 /// "300", "90s", "5m", "24h", "-1" (for ever).

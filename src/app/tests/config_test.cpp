@@ -47,10 +47,49 @@ TEST(Config, SyntaxErrorsNameTheLine) {
   EXPECT_THAT(config.error().message, HasSubstr("line 2"));
 }
 
-TEST(Config, WhatThisVersionDoesNotDoIsRefusedNotIgnored) {
-  const auto config = parse("policy: {redact: {zones: [cloud]}}\n");
+TEST(Config, PrivacyIsReadAndPrinted) {
+  const auto config = parse(
+      "privacy:\n  names: false\n  labels: {email: internal}\n"
+      "  patterns: [{name: employee, pattern: 'EMP-[0-9]{6}', label: restricted}]\n"
+      "  words: [{name: project, words: [blue bird]}]\n"
+      "policy: {redact: {zones: [cloud], detectors: [email, employee, project]}}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const auto& scanner = *config->routing.scanner;
+  EXPECT_EQ(scanner.label_of(scanner.scan("EMP-123456")), policy::Label::restricted);
+  EXPECT_EQ(scanner.label_of(scanner.scan("a@example.org")), policy::Label::internal);
+  const std::string printed = print_config(*config);
+  const auto again = parse(printed);
+  ASSERT_TRUE(again) << again.error().message << printed;
+  EXPECT_EQ(print_config(*again), printed);
+}
+
+TEST(Config, MistakesInPrivacyHaveTheirLine) {
+  const auto config = parse(
+      "policy:\n  redact: {zones: [cloud, moon], detectors: [emial]}\n"
+      "privacy:\n  labels: {nothing: public}\n");
   ASSERT_FALSE(config);
-  EXPECT_THAT(config.error().message, HasSubstr("policy.redact: is not supported by this version"));
+  EXPECT_THAT(config.error().message, HasSubstr("line 2: policy.redact.zones: \"moon\" is no zone"));
+  EXPECT_THAT(config.error().message, HasSubstr("\"nothing\" is no detector; one of: email"));
+  EXPECT_THAT(parse("policy: {redact: {zones: [cloud]}}\n").error().message, HasSubstr("detectors is missing"));
+  EXPECT_THAT(parse("privacy: {scan: false}\npolicy: {redact: {zones: [cloud], detectors: [email]}}\n").error().message,
+              HasSubstr("needs privacy.scan"));
+  EXPECT_THAT(parse("policy: {redact: {zones: [cloud], detectors: [emial]}}\n").error().message,
+              HasSubstr("\"emial\" is no detector"));
+  EXPECT_THAT(parse("privacy: {patterns: [{name: a, pattern: '(a)\\1'}]}\n").error().message,
+              HasSubstr("cannot be used"));
+}
+
+TEST(Config, RulesOfActionsWorkloadsAndHoursArePrintedAsTheyAreRead) {
+  const auto config = parse(
+      "policy:\n  rules:\n    - {deny: {action: tools, zone: cloud}}\n    - {deny: {workload: heavy, hours: mon-fri "
+      "08:00-18:00}}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const std::string printed = print_config(*config);
+  const auto again = parse(printed);
+  ASSERT_TRUE(again) << again.error().message << printed;
+  EXPECT_EQ(print_config(*again), printed);
+  EXPECT_FALSE(parse("policy: {rules: [{deny: {workload: lazy}}]}\n"));
+  EXPECT_FALSE(parse("policy: {rules: [{deny: {action: dance}}]}\n"));
 }
 
 TEST(Config, KeysAndRecords) {

@@ -58,6 +58,7 @@ std::string line_of(const Record& record, std::uint64_t seq, std::string_view pr
   add(out, "zone", record.zone);
   add(out, "region", record.region);
   add(out, "rule", record.rule);
+  if (record.hidden > 0) fmt::format_to(std::back_inserter(out), R"(,"hidden":{})", record.hidden);
   fmt::format_to(std::back_inserter(out), R"(,"prompt_tokens":{},"prev":"{}"}})", record.prompt_tokens, prev);
   return out;
 }

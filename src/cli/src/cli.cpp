@@ -10,9 +10,9 @@ namespace hearth::cli {
 namespace {
 
 constexpr AddCommand kCommands[] = {
-    add_serve,    add_run,      add_pull,   add_list,   add_show,   add_ps,         add_stop, add_explain,
-    add_keys,     add_audit,    add_router, add_create, add_import, add_cp,         add_rm,   add_push,
-    add_quantize, add_estimate, add_bench,  add_config, add_doctor, add_completion,
+    add_serve, add_run,      add_pull,     add_list,    add_show,   add_ps,     add_stop,       add_explain,
+    add_keys,  add_audit,    add_router,   add_privacy, add_create, add_import, add_cp,         add_rm,
+    add_push,  add_quantize, add_estimate, add_bench,   add_config, add_doctor, add_completion,
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ void add_show(CLI::App& app, const Globals& globals, Action& action);
 void add_ps(CLI::App& app, const Globals& globals, Action& action);
 void add_audit(CLI::App& app, const Globals& globals, Action& action);
 void add_keys(CLI::App& app, const Globals& globals, Action& action);
+void add_privacy(CLI::App& app, const Globals& globals, Action& action);
 void add_explain(CLI::App& app, const Globals& globals, Action& action);
 void add_router(CLI::App& app, const Globals& globals, Action& action);
 void add_stop(CLI::App& app, const Globals& globals, Action& action);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 
 #include "command.hpp"
+#include "hearth/policy/policy.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -26,6 +29,14 @@ void add_config(CLI::App& app, const Globals& globals, Action& action) {
   const auto on_check = [&globals, &action, file] {
     action = [&globals, file]() -> Result<> {
       HEARTH_TRY(const app::Config config, load(globals, *file));
+      const auto& policy = config.routing.policy;
+      std::string doubts;
+      for (const policy::RuleMistake& mistake : policy::mistakes_of(policy)) {
+        doubts += fmt::format("{}line {}: policy.rules[{}] {}", doubts.empty() ? "" : "\n",
+                              policy.rules[mistake.rule].line, mistake.rule, mistake.why);
+      }
+      // Such a file can be served, and is: but somebody meant something else when they wrote it.
+      if (!doubts.empty()) return fail(ErrorCode::invalid_request, std::move(doubts));
       std::printf("%s: ok, %zu model%s\n", file->string().c_str(), config.models.size(),
                   config.models.size() == 1 ? "" : "s");
       return {};

@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "command.hpp"
+#include "files.hpp"
 #include "hearth/router/ledger.hpp"
 #include "hearth/router/quality.hpp"
 #include "hearth/router/routing_curve.hpp"
@@ -36,20 +35,6 @@ struct EvalOptions {
   int seed = 1;
   bool json = false;
 };
-
-Result<std::string> read_all(const std::string& path) {
-  std::ifstream in{path, std::ios::binary};
-  if (!in) return fail(ErrorCode::not_found, fmt::format("cannot read {}", path));
-  return std::string{std::istreambuf_iterator<char>{in}, {}};
-}
-
-Result<> write_all(const std::string& path, std::string_view bytes) {
-  std::ofstream file{path, std::ios::binary};
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) return fail(ErrorCode::internal, fmt::format("cannot write {}", path));
-  return {};
-}
 
 /// A CSV, or a server's ledger.
 Result<std::vector<Verdict>> read_verdicts(const std::string& path) {

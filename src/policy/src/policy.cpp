@@ -9,7 +9,6 @@
 namespace hearth::policy {
 namespace {
 
-constexpr std::array<std::string_view, 4> kLabels{"public", "internal", "confidential", "restricted"};
 constexpr std::array<std::string_view, kZones> kZoneNames{"device", "edge", "onprem", "cluster", "cloud"};
 
 std::string describe(const Rule& rule) {
@@ -22,21 +21,21 @@ std::string describe(const Rule& rule) {
   if (rule.zone) add("zone", name_of(*rule.zone));
   if (rule.region) add("region", *rule.region);
   if (rule.label) add("label", name_of(*rule.label));
+  if (rule.actions) add("action", names_of(*rule.actions));
+  if (rule.workload) add("workload", *rule.workload);
+  if (rule.hours) add("hours", to_string(*rule.hours));
   return fmt::format("{}: {{{}}}{}", rule.allow ? "allow" : "deny", fields,
                      rule.line > 0 ? fmt::format(" (line {})", rule.line) : std::string{});
 }
 
+/// Of a permission every action, of a denial one.
+bool covers(const Rule& rule, Actions actions) {
+  return rule.allow ? (actions & ~*rule.actions) == 0 : (actions & *rule.actions) != 0;
+}
+
 }  // namespace
 
-std::string_view name_of(Label label) { return kLabels.at(static_cast<std::size_t>(label)); }
 std::string_view name_of(Zone zone) { return kZoneNames.at(static_cast<std::size_t>(zone)); }
-
-Result<Label> parse_label(std::string_view name) {
-  const auto found = std::ranges::find(kLabels, name);
-  if (found != kLabels.end()) return static_cast<Label>(found - kLabels.begin());
-  return fail(ErrorCode::invalid_request,
-              fmt::format("\"{}\" is no label; one of: {}", name.substr(0, 64), fmt::join(kLabels, ", ")));
-}
 
 Result<Zone> parse_zone(std::string_view name) {
   const auto found = std::ranges::find(kZoneNames, name);
@@ -48,8 +47,9 @@ Result<Zone> parse_zone(std::string_view name) {
 bool names(std::string_view pattern, const Subject& subject) {
   constexpr std::string_view kRole = "role:";
   constexpr std::string_view kTeam = "team:";
-  if (pattern.starts_with(kTeam) && matches_glob(pattern.substr(kTeam.size()), subject.team)) {
-    return !subject.team.empty();
+  // A principal whose name looks like a team is none.
+  if (pattern.starts_with(kTeam)) {
+    return !subject.team.empty() && matches_glob(pattern.substr(kTeam.size()), subject.team);
   }
   if (!pattern.starts_with(kRole)) return matches_glob(pattern, subject.principal);
   const std::string_view wanted = pattern.substr(kRole.size());
@@ -92,9 +92,12 @@ bool Policy::under_ceiling(Label label, Zone zone) const {
   return ceiling && label <= *ceiling;
 }
 
-const Rule* Policy::match(const Subject& subject, Label label, const Destination& to) const {
+const Rule* Policy::match(const Subject& subject, const Content& content, const Destination& to) const {
   for (const Rule& rule : options_.rules) {
-    if (rule.label && (rule.allow ? label > *rule.label : label < *rule.label)) continue;
+    if (rule.label && (rule.allow ? content.label > *rule.label : content.label < *rule.label)) continue;
+    if (rule.actions && !covers(rule, content.actions)) continue;
+    if (rule.workload && *rule.workload != content.workload) continue;
+    if (rule.hours && !rule.hours->covers(content.minute_of_week)) continue;
     if (rule.zone && *rule.zone != to.zone) continue;
     if (rule.region && *rule.region != to.region) continue;
     if (rule.target && !matches_glob(*rule.target, to.target)) continue;
@@ -104,17 +107,17 @@ const Rule* Policy::match(const Subject& subject, Label label, const Destination
   return nullptr;
 }
 
-std::optional<Permit> Policy::permit(const Subject& subject, Label label, ContentDigest content, const Destination& to,
+std::optional<Permit> Policy::permit(const Subject& subject, const Content& content, const Destination& to,
                                      const Grants& grants) const {
-  if (!under_ceiling(label, to.zone) || !grants.model || !grants.budget) return std::nullopt;
+  if (!under_ceiling(content.label, to.zone) || !grants.model || !grants.budget) return std::nullopt;
   const Rule* first = nullptr;
   for (const Subject* who = &subject; who != nullptr; who = who->behalf.get()) {
-    const Rule* rule = match(*who, label, to);
+    const Rule* rule = match(*who, content, to);
     if (rule != nullptr ? !rule->allow : !options_.otherwise) return std::nullopt;
     if (who == &subject) first = rule;
   }
-  if (first == nullptr) return Permit{content, to.target, 0, 0};
-  return Permit{content, to.target, static_cast<int>(first - options_.rules.data()) + 1, first->line};
+  if (first == nullptr) return Permit{content.digest, to.target, 0, 0};
+  return Permit{content.digest, to.target, static_cast<int>(first - options_.rules.data()) + 1, first->line};
 }
 
 std::string Permit::rule() const {
@@ -122,20 +125,20 @@ std::string Permit::rule() const {
   return line_ > 0 ? fmt::format("rule {} (line {})", rule_, line_) : fmt::format("rule {}", rule_);
 }
 
-Verdict Policy::explain(const Subject& subject, Label label, ContentDigest content, const Destination& to,
+Verdict Policy::explain(const Subject& subject, const Content& content, const Destination& to,
                         const Grants& grants) const {
-  Verdict verdict{.permit = permit(subject, label, content, to, grants), .conditions = {}};
+  Verdict verdict{.permit = permit(subject, content, to, grants), .conditions = {}};
   const auto& ceiling = options_.ceilings[static_cast<std::size_t>(to.zone)];
   verdict.conditions.push_back(
       {.name = "ceiling",
-       .holds = under_ceiling(label, to.zone),
+       .holds = under_ceiling(content.label, to.zone),
        .why = ceiling
                   ? fmt::format("zone {} may see up to {}, the content is {}", name_of(to.zone), name_of(*ceiling),
-                                name_of(label))
+                                name_of(content.label))
                   : fmt::format("zone {} has no ceiling in policy.zones, so it may see nothing", name_of(to.zone))});
   Condition rules{.name = "rules", .holds = true, .why = {}};
   for (const Subject* who = &subject; who != nullptr && rules.holds; who = who->behalf.get()) {
-    const Rule* rule = match(*who, label, to);
+    const Rule* rule = match(*who, content, to);
     rules.holds = rule != nullptr ? rule->allow : options_.otherwise;
     rules.why = rule != nullptr ? describe(*rule)
                                 : fmt::format("no rule matches; otherwise: {}", options_.otherwise ? "allow" : "deny");

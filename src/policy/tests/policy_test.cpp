@@ -18,7 +18,8 @@ inference::ChatRequest chat(std::string text) {
                               .tool_name = {}});
   return request;
 }
-const ContentDigest kContent = ContentDigest::of(chat("hello"));
+const ContentDigest kDigest = ContentDigest::of(chat("hello"));
+Content content(Label label) { return {.digest = kDigest, .label = label}; }
 const Destination kCloud{.target = "openai/gpt-4o", .zone = Zone::cloud, .region = "us"};
 const Destination kLab{.target = "lab/llama", .zone = Zone::cluster, .region = "eu"};
 
@@ -29,7 +30,7 @@ Policy::Options ceilings() {
   return o;
 }
 bool permitted(const Policy& policy, Label label, const Destination& to, const Subject& who = {"ann", {}}) {
-  return policy.permit(who, label, kContent, to, {}).has_value();
+  return policy.permit(who, content(label), to, {}).has_value();
 }
 
 TEST(Policy, TheCeilingOfAZoneIsLiftedByNoRule) {
@@ -76,14 +77,14 @@ TEST(Policy, ADeniedLabelMeansHigherOnesTooAndAnAllowedOneLowerOnes) {
 TEST(Policy, IdentityAndBudgetAreConditionsToo) {
   const Policy policy{ceilings()};
   const Subject ann{"ann", {}};
-  EXPECT_FALSE(policy.permit(ann, Label::public_, kContent, kCloud, {.model = false}));
-  EXPECT_FALSE(policy.permit(ann, Label::public_, kContent, kCloud, {.budget = false}));
+  EXPECT_FALSE(policy.permit(ann, content(Label::public_), kCloud, {.model = false}));
+  EXPECT_FALSE(policy.permit(ann, content(Label::public_), kCloud, {.budget = false}));
 }
 
 TEST(Policy, TheExplanationHasAllFourConditionsAndNamesTheRule) {
   auto options = ceilings();
   options.rules = {{.allow = false, .target = "openai/*", .line = 12}};
-  const Verdict verdict = Policy{options}.explain({"ann", {}}, Label::internal, kContent, kCloud, {});
+  const Verdict verdict = Policy{options}.explain({"ann", {}}, content(Label::internal), kCloud, {});
   EXPECT_FALSE(verdict.permit);
   ASSERT_EQ(verdict.conditions.size(), 4U);
   EXPECT_FALSE(verdict.conditions[0].holds);
@@ -95,28 +96,28 @@ TEST(Policy, TheExplanationHasAllFourConditionsAndNamesTheRule) {
 }
 
 TEST(Permit, IsForOneContentAndOneTarget) {
-  const auto permit = Policy{ceilings()}.permit({"ann", {}}, Label::public_, kContent, kCloud, {});
+  const auto permit = Policy{ceilings()}.permit({"ann", {}}, content(Label::public_), kCloud, {});
   ASSERT_TRUE(permit);
   EXPECT_TRUE(permit->covers(ContentDigest::of(chat("hello")), "openai/gpt-4o"));
   EXPECT_FALSE(permit->covers(ContentDigest::of(chat("hello!")), "openai/gpt-4o"));
-  EXPECT_FALSE(permit->covers(kContent, "openai/gpt-4"));
+  EXPECT_FALSE(permit->covers(kDigest, "openai/gpt-4"));
 }
 
 TEST(ContentDigest, SeesEveryPartOfAChatAndNotTheModel) {
   auto changed = chat("hello");
   changed.model = "other";
-  EXPECT_EQ(ContentDigest::of(changed), kContent);
+  EXPECT_EQ(ContentDigest::of(changed), kDigest);
   changed.messages[0].role = "system";
-  EXPECT_NE(ContentDigest::of(changed), kContent);
+  EXPECT_NE(ContentDigest::of(changed), kDigest);
   changed = chat("hello");
   changed.tools.push_back({.name = "t", .description = "", .parameters = "{}", .strict = false});
-  EXPECT_NE(ContentDigest::of(changed), kContent);
+  EXPECT_NE(ContentDigest::of(changed), kDigest);
   changed = chat("hello");
   changed.messages[0].content.push_back(inference::ImagePart{.mime_type = "image/png", .bytes = "x", .url = ""});
-  EXPECT_NE(ContentDigest::of(changed), kContent);
+  EXPECT_NE(ContentDigest::of(changed), kDigest);
   auto split = chat("hel");
   split.messages[0].content.push_back(inference::TextPart{"lo"});
-  EXPECT_NE(ContentDigest::of(split), kContent);
+  EXPECT_NE(ContentDigest::of(split), kDigest);
 }
 
 TEST(Policy, ATeamIsNamedByItsNameAndNotByOnesOwn) {
@@ -140,7 +141,7 @@ TEST(Policy, AnAgentMayWhatBothMay) {
   EXPECT_FALSE(permitted(policy, Label::public_, kCloud, agent_of("helper", "intern")));
   EXPECT_TRUE(permitted(policy, Label::public_, kCloud, agent_of("helper", "ann")));
   EXPECT_FALSE(permitted(policy, Label::public_, kLab, agent_of("robot", "ann")));
-  const Verdict verdict = policy.explain(agent_of("helper", "intern"), Label::public_, kContent, kCloud, {});
+  const Verdict verdict = policy.explain(agent_of("helper", "intern"), content(Label::public_), kCloud, {});
   EXPECT_THAT(verdict.conditions[1].why, HasSubstr("for intern: deny"));
   EXPECT_TRUE(may_use(agent_of("helper", "ann"), "", "lab/llama"));
   EXPECT_TRUE(may_use(agent_of("helper", "ann"), "auto", "openai/gpt-4o")) << "by the route";

@@ -8,7 +8,9 @@
 
 #include "hearth/base/id.hpp"
 #include "hearth/base/log.hpp"
+#include "hearth/privacy/redaction.hpp"
 #include "record.hpp"
+#include "restored_stream.hpp"
 
 namespace hearth::router {
 namespace {
@@ -106,16 +108,49 @@ class WatchedStream final : public provider::EventStream {
   Clock::time_point opened_;
 };
 
+/// A request as it is about to be sent.
+template <class Request>
+struct Outgoing {
+  Request request;
+  std::shared_ptr<const privacy::Placeholders> hidden;  // null: nothing is
+  policy::Content content;
+};
+
+/// Hides what the target's zone may not see, and looks again at what is left.
+template <class Request>
+Result<Outgoing<Request>> prepare(const Attempt& attempt, Request request) {
+  const Table& table = *attempt.state->table;
+  std::shared_ptr<const privacy::Placeholders> hidden;
+  policy::Label left = policy::Label::public_;
+  if (table.redacts(table.targets[attempt.target])) {
+    if constexpr (std::is_same_v<Request, inference::ChatRequest>) {
+      if (request.verbatim && request.verbatim->beyond) return fail(*request.verbatim->beyond);
+    }
+    auto placeholders = std::make_shared<privacy::Placeholders>();
+    placeholders->hide(*table.scanner, table.redaction.types, request);
+    left = placeholders->left();
+    if (!placeholders->empty()) hidden = std::move(placeholders);
+  }
+  policy::Content content = attempt.looked_at;
+  content.digest = policy::ContentDigest::of(request);
+  content.minute_of_week = policy::minute_of_week(WallClock::now());
+  const bool changed = !(content.digest == attempt.looked_at.digest);
+  if (changed && table.scanner) content.label = privacy::label_of(*table.scanner, request);
+  content.label = std::max({content.label, left, attempt.wishes.label});
+  return Outgoing<Request>{std::move(request), std::move(hidden), content};
+}
+
 /// The permit for this content at this target, and its record: durable before anything can leave the machine.
-Task<Result<policy::Permit>> async_permit(const Attempt& attempt, policy::ContentDigest content) {
+Task<Result<policy::Permit>> async_permit(const Attempt& attempt, const policy::Content& content, std::size_t hidden) {
   const Target& target = attempt.state->table->targets[attempt.target];
-  auto permit = attempt.state->table->policy->permit(attempt.wishes.subject, attempt.wishes.label, content,
-                                                     target.destination(), grants_of(attempt.wishes, target));
+  auto permit = attempt.state->table->policy->permit(attempt.wishes.subject, content, target.destination(),
+                                                     grants_of(attempt.wishes, target));
   if (!permit) {
     co_return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
   }
   if (attempt.audit == nullptr) co_return *std::move(permit);
-  audit::Record record = record_of(attempt.wishes, attempt.context.id, attempt.prompt_tokens);
+  audit::Record record = record_of(attempt.wishes, content.label, attempt.context.id, attempt.prompt_tokens);
+  record.hidden = static_cast<std::int64_t>(hidden);
   record.kind = target.remote != nullptr ? audit::Record::Kind::egress : audit::Record::Kind::local;
   record.permit = random_id("perm_");
   record.target = target.name;
@@ -163,19 +198,16 @@ Task<Result<provider::EventStreamPtr>> async_send(const Target& target, policy::
   }
 }
 
-Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, Attempt attempt, Ask ask) {
+template <class Request>
+Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, Attempt attempt, Outgoing<Request> outgoing) {
   const Target& target = attempt.state->table->targets[attempt.target];
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   Running running{attempt.state->health[attempt.target]};
   const Clock::time_point sent = Clock::now();
-  Result<provider::EventStreamPtr> stream;
-  if (auto* chat = std::get_if<inference::ChatRequest>(&ask)) {
-    stream = co_await async_send(target, std::move(permit), attempt.context, std::move(*chat));
-  } else {
-    stream = co_await async_send(target, std::move(permit), attempt.context,
-                                 std::move(std::get<inference::CompletionRequest>(ask)));
-  }
+  Result<provider::EventStreamPtr> stream =
+      co_await async_send(target, std::move(permit), attempt.context, std::move(outgoing.request));
   if (!stream) co_return fail(std::move(stream).error());
+  if (outgoing.hidden) *stream = std::make_unique<RestoredStream>(std::move(*stream), std::move(outgoing.hidden));
   auto watched = std::make_unique<WatchedStream>(attempt.state, attempt.target, std::move(running), std::move(charge),
                                                  std::move(*stream));
   HEARTH_CO_CHECKED(co_await watched->async_open(sent, attempt.prompt_tokens));
@@ -183,12 +215,13 @@ Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, Attempt
 }
 
 /// As async_open, cancelled at the deadline.
+template <class Request>
 Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::Permit permit, Attempt attempt,
-                                                     Ask ask) {
+                                                     Outgoing<Request> outgoing) {
   using namespace asio::experimental::awaitable_operators;
   asio::steady_timer timer{co_await asio::this_coro::executor, deadline.at()};
   auto first =
-      co_await (async_open(std::move(permit), std::move(attempt), std::move(ask)) || timer.async_wait(use_tuple));
+      co_await (async_open(std::move(permit), std::move(attempt), std::move(outgoing)) || timer.async_wait(use_tuple));
   if (first.index() == 0) co_return std::move(std::get<0>(first));
   const auto [aborted] = std::get<1>(first);
   // The client went away, which ends the timer too: that says nothing about the target.
@@ -196,18 +229,12 @@ Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::
   co_return fail(ErrorCode::deadline_exceeded, "");
 }
 
-}  // namespace
-
-std::string_view question_of(const Ask& ask) {
-  if (const auto* chat = std::get_if<inference::ChatRequest>(&ask)) return last_question(*chat);
-  const auto* text = std::get_if<std::string>(&std::get<inference::CompletionRequest>(ask).prompt);
-  return text == nullptr ? std::string_view{} : *text;
-}
-
-Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
+template <class Request>
+Task<Result<provider::EventStreamPtr>> async_begin_with(Attempt attempt, Request request) {
   HEARTH_CO_CHECKED(admit(attempt));
-  const auto content = std::visit([](const auto& request) { return policy::ContentDigest::of(request); }, ask);
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, content));
+  HEARTH_CO_TRY(Outgoing<Request> outgoing, prepare(attempt, std::move(request)));
+  HEARTH_CO_TRY(policy::Permit permit,
+                co_await async_permit(attempt, outgoing.content, outgoing.hidden ? outgoing.hidden->size() : 0));
   const std::shared_ptr<Health> health = attempt.state->health[attempt.target];
   const auto timeout = attempt.first_token_timeout;
   const Deadline deadline = attempt.context.deadline.earlier(Deadline::after(Clock::now(), timeout));
@@ -215,9 +242,9 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
   Result<provider::EventStreamPtr> opened;
   if (remote) {
     attempt.context.first_content = deadline;  // kept where the bytes are read, which costs no second coroutine
-    opened = co_await async_open(std::move(permit), std::move(attempt), std::move(ask));
+    opened = co_await async_open(std::move(permit), std::move(attempt), std::move(outgoing));
   } else {
-    opened = co_await async_open_by(deadline, std::move(permit), std::move(attempt), std::move(ask));
+    opened = co_await async_open_by(deadline, std::move(permit), std::move(attempt), std::move(outgoing));
   }
   if (opened) co_return opened;
   Error error = std::move(opened).error();
@@ -232,18 +259,36 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
   co_return fail(std::move(error));
 }
 
+}  // namespace
+
+std::string_view question_of(const Ask& ask) {
+  if (const auto* chat = std::get_if<inference::ChatRequest>(&ask)) return last_question(*chat);
+  const auto* text = std::get_if<std::string>(&std::get<inference::CompletionRequest>(ask).prompt);
+  return text == nullptr ? std::string_view{} : *text;
+}
+
+Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
+  if (auto* chat = std::get_if<inference::ChatRequest>(&ask)) {
+    return async_begin_with(std::move(attempt), std::move(*chat));
+  }
+  return async_begin_with(std::move(attempt), std::move(std::get<inference::CompletionRequest>(ask)));
+}
+
 Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, policy::ContentDigest::of(request)));
+  HEARTH_CO_TRY(auto outgoing, prepare(attempt, std::move(request)));
+  const std::size_t hidden = outgoing.hidden ? outgoing.hidden->size() : 0;
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, outgoing.content, hidden));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
-  request.model = target.model;
+  outgoing.request.model = target.model;
   Result<inference::Embeddings> out;
   if (target.remote != nullptr) {
-    out = co_await target.remote->async_embed(std::move(permit), target.name, attempt.context, std::move(request));
+    out = co_await target.remote->async_embed(std::move(permit), target.name, attempt.context,
+                                              std::move(outgoing.request));
   } else {
-    out = co_await target.local->async_embed(attempt.context, std::move(request));
+    out = co_await target.local->async_embed(attempt.context, std::move(outgoing.request));
   }
   if (out) charge.add_prompt(out->prompt_tokens);
   if (!out) running.health().failed(out.error(), Clock::now());
@@ -253,15 +298,18 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
 Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::RerankRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, policy::ContentDigest::of(request)));
+  HEARTH_CO_TRY(auto outgoing, prepare(attempt, std::move(request)));
+  const std::size_t hidden = outgoing.hidden ? outgoing.hidden->size() : 0;
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, outgoing.content, hidden));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
-  request.model = target.model;
+  outgoing.request.model = target.model;
   Result<inference::Ranking> out;
   if (target.remote != nullptr) {
-    out = co_await target.remote->async_rerank(std::move(permit), target.name, attempt.context, std::move(request));
+    out = co_await target.remote->async_rerank(std::move(permit), target.name, attempt.context,
+                                               std::move(outgoing.request));
   } else {
-    out = co_await target.local->async_rerank(attempt.context, std::move(request));
+    out = co_await target.local->async_rerank(attempt.context, std::move(outgoing.request));
   }
   if (out) charge.add_prompt(out->prompt_tokens);
   if (!out) running.health().failed(out.error(), Clock::now());

@@ -34,6 +34,7 @@ struct Attempt {
   provider::RequestContext context;
   Wishes wishes;
   Purse purse;
+  policy::Content looked_at;         // what the scan said of the content that the plan was made for
   audit::AuditLog* audit = nullptr;  // null: nothing is recorded
   std::shared_ptr<Bill> bill = std::make_shared<Bill>();
   std::int64_t prompt_tokens = 0;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "hearth/base/id.hpp"
@@ -85,7 +86,7 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
                            Clock::time_point now) {
   Explanation out{.route = route.name,
                   .strategy = std::string{name_of(route.strategy)},
-                  .label = std::string{policy::name_of(wishes.label)},
+                  .label = std::string{policy::name_of(std::max(wishes.label, facts.found))},
                   .principal = wishes.subject.principal,
                   .prompt_tokens = facts.prompt_tokens,
                   .answer_tokens = facts.answer_tokens,
@@ -103,9 +104,12 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
       mine.budget = candidate.exclusion != Exclusion::budget;
       mine.budget_why = fmt::format("the budgets leave ${:.6f}", *wishes.affordable_usd);
     }
-    auto verdict = table.policy->explain(wishes.subject, wishes.label, facts.content, target.destination(), mine);
+    const policy::Content content = content_at(table, target, facts, wishes, WallClock::now());
+    auto verdict = table.policy->explain(wishes.subject, content, target.destination(), mine);
     out.targets.push_back({.target = target.name,
                            .zone = std::string{policy::name_of(target.zone)},
+                           .label = std::string{policy::name_of(content.label)},
+                           .redacted = table.redacts(target),
                            .candidate = candidate.exclusion == Exclusion::none,
                            .excluded_by = std::string{name_of(candidate.exclusion)},
                            .why = why(candidate, target, facts, wishes),

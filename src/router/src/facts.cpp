@@ -88,6 +88,7 @@ Facts facts_of(const inference::ChatRequest& request) {
     facts.prompt_tokens += estimated_tokens(tool.description) + estimated_tokens(tool.parameters);
   }
   if (!request.tools.empty()) facts.needs |= kTools;
+  if ((facts.needs & kTools) != 0) facts.actions |= policy::kTools;
   if (request.reasoning.enabled.value_or(false)) facts.needs |= kReasoning;
   add_generation(request.generation, facts);
   add_conversation(request, facts);
@@ -100,7 +101,7 @@ Facts facts_of(const inference::ChatRequest& request) {
 }
 
 Facts facts_of(const inference::CompletionRequest& request) {
-  Facts facts{.needs = kCompletion, .content = policy::ContentDigest::of(request)};
+  Facts facts{.needs = kCompletion, .content = policy::ContentDigest::of(request), .actions = policy::kComplete};
   facts.prompt_tokens = tokens_of(request.prompt) + estimated_tokens(request.suffix.value_or(""));
   add_generation(request.generation, facts);
   if (const auto* text = std::get_if<std::string>(&request.prompt)) facts.traits = traits_of(*text);
@@ -108,14 +109,14 @@ Facts facts_of(const inference::CompletionRequest& request) {
 }
 
 Facts facts_of(const inference::EmbeddingRequest& request) {
-  Facts facts{.needs = kEmbedding, .content = policy::ContentDigest::of(request)};
+  Facts facts{.needs = kEmbedding, .content = policy::ContentDigest::of(request), .actions = policy::kEmbed};
   // The longest one has to fit; they are not one text.
   for (const auto& input : request.inputs) facts.prompt_tokens = std::max(facts.prompt_tokens, tokens_of(input));
   return facts;
 }
 
 Facts facts_of(const inference::RerankRequest& request) {
-  Facts facts{.needs = kRerank, .content = policy::ContentDigest::of(request)};
+  Facts facts{.needs = kRerank, .content = policy::ContentDigest::of(request), .actions = policy::kRerank};
   for (const std::string& document : request.documents) {
     facts.prompt_tokens = std::max(facts.prompt_tokens, estimated_tokens(document));
   }

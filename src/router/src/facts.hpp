@@ -23,8 +23,11 @@ struct Facts {
   TextTraits traits;               // of the last question
   std::optional<float> gain;       // what a strong model is expected to add; for `learned` and explanations
   policy::ContentDigest content;
-  inference::Wire wire = inference::Wire::none;  // the protocol of `beyond`
-  std::optional<Error> beyond;                   // what only servers of that protocol can do; nullopt: anyone may
+  policy::Actions actions = policy::kChat;
+  policy::Label found = policy::Label::public_;           // the label that the scan gives the content
+  policy::Label found_redacted = policy::Label::public_;  // what is left of it where content is redacted
+  inference::Wire wire = inference::Wire::none;           // the protocol of `beyond`
+  std::optional<Error> beyond;  // what only servers of that protocol can do; nullopt: anyone may
 };
 inline constexpr std::int64_t kUsualAnswer = 256;
 

@@ -20,12 +20,14 @@ bool is_strange_to_some(const Table& table, const Route& route, const Facts& fac
 
 Exclusion exclude(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
                   const Health& health, Clock::time_point now, Candidate& candidate) {
-  const bool permitted =
-      table.policy->permit(wishes.subject, wishes.label, facts.content, target.destination(), grants_of(wishes, target))
-          .has_value();
+  const bool permitted = table.policy
+                             ->permit(wishes.subject, content_at(table, target, facts, wishes, WallClock::now()),
+                                      target.destination(), grants_of(wishes, target))
+                             .has_value();
   if (!permitted) return Exclusion::policy;
   if ((facts.needs & ~target.capabilities) != 0) return Exclusion::capability;
-  if (facts.beyond && facts.wire != target.wire) return Exclusion::capability;
+  // What can only be forwarded as it is cannot be redacted.
+  if (facts.beyond && (facts.wire != target.wire || table.redacts(target))) return Exclusion::capability;
   if (target.context > 0 && facts.prompt_tokens >= target.context) return Exclusion::context;
   candidate.cost_usd = static_cast<float>(cost_of(target.price, facts.prompt_tokens, 0, facts.answer_tokens));
   if (wishes.max_cost_usd && candidate.cost_usd > *wishes.max_cost_usd) return Exclusion::cost;
@@ -118,6 +120,16 @@ constexpr std::chrono::seconds kUrgent{2};
 
 }  // namespace
 
+policy::Content content_at(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
+                           WallClock::time_point now) {
+  const policy::Label found = table.redacts(target) ? facts.found_redacted : facts.found;
+  return {.digest = facts.content,
+          .label = std::max(wishes.label, found),
+          .actions = facts.actions,
+          .workload = name_of(class_of(facts, wishes)),
+          .minute_of_week = policy::minute_of_week(now)};
+}
+
 policy::Grants grants_of(const Wishes& wishes, const Target& target) {
   if (wishes.subject.models.empty() && wishes.subject.behalf == nullptr) return {};
   policy::Grants grants;
@@ -127,7 +139,7 @@ policy::Grants grants_of(const Wishes& wishes, const Target& target) {
 }
 
 WorkloadClass class_of(const Facts& facts, const Wishes& wishes) {
-  if (wishes.label >= policy::Label::confidential) return WorkloadClass::sensitive;
+  if (std::max(wishes.label, facts.found) >= policy::Label::confidential) return WorkloadClass::sensitive;
   if (wishes.max_latency && *wishes.max_latency <= kUrgent) return WorkloadClass::latency_critical;
   const bool hard = facts.traits.code || facts.traits.mathematics;
   if (facts.prompt_tokens + facts.answer_tokens > kHeavyTokens || (hard && facts.prompt_tokens > kHeavyQuestion)) {

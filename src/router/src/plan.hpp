@@ -50,6 +50,11 @@ struct Plan {
 Plan make_plan(const Table& table, const Route& route, const Facts& facts, const Wishes& wishes,
                const std::vector<std::shared_ptr<Health>>& health, Clock::time_point now, std::uint32_t dice);
 
+/// What would be sent there, as policy looks at it: its label is the higher one of what is said about it and of what is
+/// found in it, after redaction where the zone demands that.
+policy::Content content_at(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
+                           WallClock::time_point now);
+
 /// What identity has to say of this target.
 policy::Grants grants_of(const Wishes& wishes, const Target& target);
 

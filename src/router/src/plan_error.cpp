@@ -53,7 +53,7 @@ Error nobody(const Table& table, const Route& route, const Plan& plan, const Fac
   }
   return error(ErrorCode::forbidden,
                fmt::format("policy permits content labelled {} at no target of {}; POST /admin/explain says why",
-                           policy::name_of(wishes.label), route.name));
+                           policy::name_of(std::max(wishes.label, facts.found)), route.name));
 }
 
 }  // namespace hearth::router

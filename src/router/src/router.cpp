@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "content_labels.hpp"
 #include "hearth/base/log.hpp"
 #include "router_impl.hpp"
 
@@ -18,6 +19,8 @@ constexpr Capabilities kEverything = static_cast<Capabilities>(~0U);
 TablePtr single(const Table& from, Target target) {
   auto table = std::make_shared<Table>();
   table->policy = from.policy;
+  table->scanner = from.scanner;
+  table->redaction = from.redaction;
   table->routes.push_back({.name = target.name, .strategy = Strategy::direct, .targets = {0}});
   table->targets.push_back(std::move(target));
   return table;
@@ -101,7 +104,14 @@ Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, co
   if (!context.label.empty()) {
     HEARTH_TRY(wishes.label, policy::parse_label(context.label));  // the default is for those who say nothing
   }
+  if (resolved.route->label) wishes.label = std::max(wishes.label, *resolved.route->label);
   return wishes;
+}
+
+policy::Label RouterImpl::remembered(const provider::RequestContext& context,
+                                     const inference::ChatRequest& request) const {
+  if (labels_.empty()) return policy::Label::public_;
+  return labels_.highest(message_keys(context.principal, context.session, request, Keys::history));
 }
 
 Task<> RouterImpl::async_probe() {
@@ -129,6 +139,8 @@ Result<Explanation> RouterImpl::explain(const provider::RequestContext& context,
   facts.gain = resolved.route->model().predict(last_question(request)).gain;
   const Table& table = *resolved.state->table;
   HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session_of(context, facts.conversation)));
+  look_into(request, table, facts);
+  wishes.label = std::max(wishes.label, remembered(context, request));
   wishes.affordable_usd = resolved.state->budgets->purse(wishes.subject, resolved.named ? resolved.route->name : "-")
                               .left(WallClock::now());
   const Clock::time_point now = Clock::now();

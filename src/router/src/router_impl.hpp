@@ -10,6 +10,7 @@
 #include "answer_cache.hpp"
 #include "decisions.hpp"
 #include "hearth/router/router.hpp"
+#include "label_memory.hpp"
 #include "routed_stream.hpp"
 #include "run.hpp"
 #include "sessions.hpp"
@@ -75,6 +76,8 @@ class RouterImpl final : public Router {
   static std::uint64_t session_of(const provider::RequestContext& context, std::uint64_t conversation);
   Task<Result<provider::EventStreamPtr>> async_generate(provider::RequestContext context, Ask ask, Facts facts,
                                                         std::string name, std::int32_t n);
+  /// The label that this conversation had before, and does not lose.
+  policy::Label remembered(const provider::RequestContext& context, const inference::ChatRequest& request) const;
   /// A request that has an entry in the ledger: from here on it ends exactly once.
   struct Admitted {
     Resolved resolved;
@@ -83,6 +86,8 @@ class RouterImpl final : public Router {
     Settlement settlement;
   };
   Result<Admitted> admit(const provider::RequestContext& context, const std::string& name, const Facts& facts);
+  /// Raises the label to what the conversation had, and remembers what is said of it now.
+  void keep_label(const provider::RequestContext& context, const Ask& ask, Admitted& admitted);
   Attempt first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
                         const Facts& facts) const;
   /// `none` is why no target is left; a refusal by policy is put on record.
@@ -105,6 +110,7 @@ class RouterImpl final : public Router {
   const Options options_;
   std::atomic<StatePtr> state_;
   std::unique_ptr<Sessions> sessions_;
+  LabelMemory labels_;
   Decisions decisions_;
   RetryBudget retries_;
   AnswerCache cache_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "content_labels.hpp"
 #include "plan_error.hpp"
 #include "record.hpp"
 #include "router_impl.hpp"
@@ -52,6 +53,10 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
                   .context = context,
                   .wishes = admitted.wishes,
                   .purse = admitted.purse,
+                  .looked_at = {.digest = facts.content,
+                                .label = facts.found,
+                                .actions = facts.actions,
+                                .workload = name_of(class_of(facts, admitted.wishes))},
                   .audit = options_.audit,
                   .bill = admitted.settlement.bill(),
                   .prompt_tokens = facts.prompt_tokens,
@@ -66,7 +71,8 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
 void RouterImpl::record_refusal(const Error& none, const Admitted& admitted, const provider::RequestContext& context,
                                 const Facts& facts) const {
   if (options_.audit == nullptr || none.code != ErrorCode::forbidden) return;
-  audit::Record record = record_of(admitted.wishes, context.id, facts.prompt_tokens);
+  audit::Record record =
+      record_of(admitted.wishes, std::max(admitted.wishes.label, facts.found), context.id, facts.prompt_tokens);
   record.kind = audit::Record::Kind::refused;
   record.rule = none.message;
   options_.audit->append(std::move(record));
@@ -124,10 +130,23 @@ Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider
   co_return fail(*std::move(error));
 }
 
+void RouterImpl::keep_label(const provider::RequestContext& context, const Ask& ask, Admitted& admitted) {
+  const auto* chat = std::get_if<inference::ChatRequest>(&ask);
+  if (chat == nullptr) return;
+  policy::Label& label = admitted.wishes.label;
+  label = std::max(label, remembered(context, *chat));
+  const bool said = !context.label.empty() || admitted.resolved.route->label;
+  if (said && label > policy::Label::public_) {
+    labels_.put(message_keys(context.principal, context.session, *chat, Keys::all), label);
+  }
+}
+
 Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::RequestContext context, Ask ask,
                                                                   Facts facts, std::string name, std::int32_t n) {
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
   const auto& resolved = admitted.resolved;
+  look_into(ask, *resolved.state->table, facts);
+  keep_label(context, ask, admitted);
   auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
                                                       .request = context.id,
                                                       .state = resolved.state,

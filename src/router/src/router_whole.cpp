@@ -2,6 +2,7 @@
 // Embeddings and rankings.
 #include <utility>
 
+#include "content_labels.hpp"
 #include "plan_error.hpp"
 #include "router_impl.hpp"
 
@@ -39,9 +40,10 @@ void RouterImpl::note_whole(Admitted& admitted, const Attempt& attempt, std::opt
 
 Task<Result<inference::Embeddings>> RouterImpl::async_embed(provider::RequestContext context,
                                                             inference::EmbeddingRequest request) {
-  const Facts facts = facts_of(request);
+  Facts facts = facts_of(request);
   const std::string name = context.route.empty() ? request.model : context.route;
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
+  look_into(request, *admitted.resolved.state->table, facts);
   const auto ways = attempts(admitted, context, facts);
   if (!ways) {
     admitted.settlement.ended(ways.error().code);
@@ -56,9 +58,10 @@ Task<Result<inference::Embeddings>> RouterImpl::async_embed(provider::RequestCon
 
 Task<Result<inference::Ranking>> RouterImpl::async_rerank(provider::RequestContext context,
                                                           inference::RerankRequest request) {
-  const Facts facts = facts_of(request);
+  Facts facts = facts_of(request);
   const std::string name = context.route.empty() ? request.model : context.route;
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
+  look_into(request, *admitted.resolved.state->table, facts);
   const auto ways = attempts(admitted, context, facts);
   if (!ways) {
     admitted.settlement.ended(ways.error().code);

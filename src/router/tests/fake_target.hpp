@@ -31,6 +31,7 @@ class FakeTarget final : public provider::Provider {
 
   Task<Result<provider::EventStreamPtr>> async_chat(provider::RequestContext, inference::ChatRequest request) override {
     models.push_back(request.model);
+    last = request;
     const Script script = scripts_[std::min(calls++, scripts_.size() - 1)];
     if (script.refusal) co_return fail(*script.refusal);
     co_return std::make_unique<Stream>(*this, script, request.generation.logprobs.has_value());
@@ -58,6 +59,7 @@ class FakeTarget final : public provider::Provider {
   std::size_t calls = 0;
   std::size_t cancelled = 0;  // streams that were dropped before their end
   std::vector<std::string> models;
+  inference::ChatRequest last;  // as it came here
 
  private:
   class Stream final : public provider::EventStream {

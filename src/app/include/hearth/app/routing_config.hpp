@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "hearth/policy/policy.hpp"
+#include "hearth/privacy/scanner.hpp"
 #include "hearth/provider/local.hpp"
 #include "hearth/provider/remote.hpp"
 #include "hearth/router/table.hpp"
@@ -38,10 +40,21 @@ struct RouteConfig {
   std::string quality_model;  // a file; empty: the one that comes with the program
 };
 
+/// What is looked for in content, and what is hidden on its way out.
+struct Privacy {
+  bool scan = true;
+  privacy::Scanner::Options detectors;
+  std::string names_file;  // a model of `hearth privacy train`; empty: the one that comes with the program
+  std::vector<policy::Zone> redact_zones;
+  std::vector<std::string> redact_types;
+};
+
 struct Routing {
   std::vector<RemoteProvider> providers;
   std::vector<RouteConfig> routes;
   policy::Policy::Options policy;
+  Privacy privacy;
+  std::shared_ptr<const privacy::Scanner> scanner;  // of `privacy`; null: it scans nothing
   std::vector<router::Budget> budgets;
   std::map<std::string, router::Calibration> calibration;  // by target
 };

@@ -26,6 +26,7 @@ struct Record {
   std::string region;
   std::string rule;                // that allowed or denied it
   std::int64_t prompt_tokens = 0;  // estimated
+  std::int64_t hidden = 0;         // values that placeholders stood for
 };
 
 }  // namespace hearth::audit

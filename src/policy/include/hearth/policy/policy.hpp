@@ -8,16 +8,17 @@
 #include <string_view>
 #include <vector>
 
+#include "hearth/base/clock.hpp"
 #include "hearth/base/result.hpp"
+#include "hearth/inference/label.hpp"
 #include "hearth/inference/request.hpp"
 
 /// Which content may go where. Pure: data in, data out; any thread; a Policy is immutable and swapped whole.
 namespace hearth::policy {
 
-/// Sensitivity of content, in rising order.
-enum class Label : std::uint8_t { public_, internal, confidential, restricted };
-std::string_view name_of(Label label);
-Result<Label> parse_label(std::string_view name);
+using inference::Label;
+using inference::name_of;
+using inference::parse_label;
 
 /// Where compute is and who controls it.
 enum class Zone : std::uint8_t { device, edge, onprem, cluster, cloud };
@@ -45,6 +46,28 @@ struct Destination {
   std::string region;  // "eu"; empty: unknown, which matches no region
 };
 
+/// What a request does: one of the first four, and perhaps tools beside it.
+enum Action : std::uint8_t { kChat = 1, kComplete = 2, kEmbed = 4, kRerank = 8, kTools = 16 };
+using Actions = std::uint8_t;
+/// "chat", "tools", …; invalid_request with the list for others.
+Result<Actions> parse_action(std::string_view name);
+/// "chat, tools".
+std::string names_of(Actions actions);
+
+/// Times of the week, in UTC. An end before the beginning is on the next day.
+struct Hours {
+  std::uint8_t days = 0x7F;  // bit 0 is Monday: those that it begins on
+  int begin = 0;             // minutes after midnight
+  int end = 24 * 60;
+  bool covers(int minute_of_week) const;
+};
+inline constexpr int kMinutesOfWeek = 7 * 24 * 60;
+/// "mon-fri 08:00-18:00", "sat,sun", "22:00-06:00".
+Result<Hours> parse_hours(const std::string& text);
+std::string to_string(const Hours& hours);
+/// Minutes since Monday 00:00 UTC.
+int minute_of_week(WallClock::time_point time);
+
 /// What a rule asks for; absent fields match everything.
 struct Rule {
   bool allow = false;
@@ -54,6 +77,10 @@ struct Rule {
   std::optional<Zone> zone;
   /// A denial means this label and every higher one, a permission this one and every lower one.
   std::optional<Label> label;
+  /// A denial means a request that does any of these, a permission one that does nothing else.
+  std::optional<Actions> actions;
+  std::optional<std::string> workload;  // the router's class: "simple", "sensitive", …
+  std::optional<Hours> hours;
   int line = 0;  // in the configuration file
 };
 
@@ -69,6 +96,15 @@ class ContentDigest {
  private:
   explicit ContentDigest(std::uint64_t value) : value_{value} {}
   std::uint64_t value_;
+};
+
+/// What is to be sent, as rules look at it.
+struct Content {
+  ContentDigest digest;
+  Label label = Label::internal;
+  Actions actions = kChat;
+  std::string_view workload = "simple";
+  int minute_of_week = 0;
 };
 
 /// The proof that policy allowed this content at this target. Only Policy makes one; who writes to a remote target
@@ -122,18 +158,27 @@ class Policy {
 
   Label default_label() const noexcept { return options_.default_label; }
   /// Without explanation: the hot path. The same answer as explain().
-  std::optional<Permit> permit(const Subject& subject, Label label, ContentDigest content, const Destination& to,
+  std::optional<Permit> permit(const Subject& subject, const Content& content, const Destination& to,
                                const Grants& grants) const;
-  Verdict explain(const Subject& subject, Label label, ContentDigest content, const Destination& to,
-                  const Grants& grants) const;
+  Verdict explain(const Subject& subject, const Content& content, const Destination& to, const Grants& grants) const;
 
  private:
   bool under_ceiling(Label label, Zone zone) const;
   /// The first rule that matches; null: none.
-  const Rule* match(const Subject& subject, Label label, const Destination& to) const;
+  const Rule* match(const Subject& subject, const Content& content, const Destination& to) const;
 
   Options options_;
 };
+
+/// A rule that cannot do what its author meant.
+struct RuleMistake {
+  std::size_t rule = 0;  // index into Options::rules
+  std::string why;
+};
+/// Rules that can never match since earlier ones match all that they would, ones that allow what a ceiling forbids
+/// everywhere they reach, and ones that change nothing since `otherwise` says the same. Conservative: what it names is
+/// so.
+std::vector<RuleMistake> mistakes_of(const Policy::Options& options);
 
 /// Does a pattern of rules and budgets, "alice", "team:*" or "role:NAME", mean this subject itself? Not who is behind
 /// it.

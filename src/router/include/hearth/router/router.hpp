@@ -20,6 +20,8 @@ namespace hearth::router {
 struct ExplainedTarget {
   std::string target;
   std::string zone;
+  std::string label;      // of what it would be sent
+  bool redacted = false;  // what is found there is hidden from it
   bool candidate = false;
   std::string excluded_by;  // "policy", "capability", "context", "cost", "budget", "latency", "health"; empty: nothing
   std::string why;          // the exclusion in words

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "hearth/base/result.hpp"
 #include "hearth/policy/policy.hpp"
+#include "hearth/privacy/scanner.hpp"
 #include "hearth/provider/provider.hpp"
 #include "hearth/provider/remote.hpp"
 #include "hearth/router/budgets.hpp"
@@ -88,6 +90,7 @@ struct Route {
   std::chrono::milliseconds timeout{300'000};  // of the whole request
   std::chrono::milliseconds first_token_timeout{30'000};  // of one attempt
   std::chrono::milliseconds hedge_after{0};               // 0: the target's own 95th percentile
+  std::optional<policy::Label> label;                     // that content asked of this route has at least
   bool sticky = true;                                     // a conversation stays with its target
   std::shared_ptr<const QualityModel> quality_model;      // learned; null: the one that comes with the program
   double strong_share = 0.5;                              // learned: of the prompts that go to the best target
@@ -112,11 +115,23 @@ struct Route {
   const QualityModel& model() const { return quality_model ? *quality_model : QualityModel::built_in(); }
 };
 
+/// What is hidden from whom.
+struct Redaction {
+  std::array<bool, policy::kZones> zones{};
+  std::vector<bool> types;  // of the scanner's
+};
+
 struct Table {
   std::vector<Target> targets;
   std::vector<Route> routes;
   std::vector<Budget> budgets;
   std::shared_ptr<const policy::Policy> policy = std::make_shared<const policy::Policy>(policy::Policy::Options{});
+  std::shared_ptr<const privacy::Scanner> scanner;  // null: nobody looks at content
+  Redaction redaction;
+
+  bool redacts(const Target& target) const {
+    return scanner != nullptr && redaction.zones[static_cast<std::size_t>(target.zone)];
+  }
 
   const Route* find_route(std::string_view name) const;
   /// SIZE_MAX when there is none.
