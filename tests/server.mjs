@@ -44,7 +44,7 @@ export async function startServer({ config = kModels, home = temporaryFolder(), 
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`hearth ended with ${code} before it was ready:\n${log.join('')}`)));
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
-      const match = /listening on (http:\/\/\S+)/.exec(line);
+      const match = /listening on (https?:\/\/\S+)/.exec(line);
       if (match) resolve(match[1]);
     });
   }).catch((error) => { killed(); throw error; }).finally(() => clearTimeout(timer));

@@ -29,11 +29,12 @@ struct Connection::Link {
   Connection* connection;
 };
 
-Connection::Connection(tcp::socket socket)
+Connection::Connection(tcp::socket socket, SslContextPtr tls)
     : socket_{std::move(socket)}, timer_{socket_.get_executor()}, link_{std::make_shared<Link>(this)} {
   boost::system::error_code ignored;  // a socket that is broken already shows it at the first read
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay{true}, ignored);
+  if (tls) tls_ = std::make_unique<TlsSocket>(std::move(tls), socket_.native_handle());
 }
 
 Connection::~Connection() { link_->connection = nullptr; }
@@ -54,11 +55,45 @@ void Connection::cancel_wait() {
   if (filling_) timer_.cancel();
 }
 
+Task<bool> Connection::async_handshake(Clock::time_point deadline) {
+  while (tls_) {
+    const TlsSocket::Io io = tls_->handshake();
+    if (io == TlsSocket::Io::done) break;
+    if (io == TlsSocket::Io::closed) co_return false;
+    const auto what = io == TlsSocket::Io::want_read ? tcp::socket::wait_read : tcp::socket::wait_write;
+    if (co_await async_wait(what, deadline) != Wake::ready) co_return false;
+  }
+  co_return true;
+}
+
+std::size_t Connection::read_some(char* data, std::size_t room, boost::system::error_code& ec) {
+  if (!tls_) return socket_.read_some(asio::buffer(data, room), ec);
+  std::size_t bytes = 0;
+  // A record that is there in part reads as nothing; the rest of it will wake us.
+  const TlsSocket::Io io = tls_->read(data, room, bytes);
+  if (io == TlsSocket::Io::closed) ec = asio::error::eof;
+  if (io == TlsSocket::Io::want_read || io == TlsSocket::Io::want_write) ec = asio::error::would_block;
+  return bytes;
+}
+
+std::size_t Connection::write_now(const Buffers& buffers, boost::system::error_code& ec) {
+  if (!tls_) return socket_.write_some(buffers, ec);
+  for (const auto& buffer : buffers) {
+    if (buffer.size() == 0) continue;
+    std::size_t bytes = 0;
+    const TlsSocket::Io io = tls_->write(buffer.data(), buffer.size(), bytes);
+    if (io == TlsSocket::Io::closed) ec = asio::error::connection_reset;
+    if (io == TlsSocket::Io::want_read || io == TlsSocket::Io::want_write) ec = asio::error::would_block;
+    return bytes;
+  }
+  return 0;
+}
+
 Connection::Wake Connection::read_now(std::size_t room) {
   boost::system::error_code ec;
   const std::size_t old = input_.size();
-  input_.resize_and_overwrite(
-      old + room, [&](char* data, std::size_t) { return old + socket_.read_some(asio::buffer(data + old, room), ec); });
+  input_.resize_and_overwrite(old + room,
+                              [&](char* data, std::size_t) { return old + read_some(data + old, room, ec); });
   if (!ec) return Wake::ready;
   if (input_.empty()) input_ = std::string{};
   const bool nothing = ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted;
@@ -107,10 +142,10 @@ void Connection::watch(std::size_t max_input, std::function<void()> on_gone) {
   await_the_end();
 }
 
-Task<Connection::Wake> Connection::async_wait_writable(Clock::time_point deadline) {
+Task<Connection::Wake> Connection::async_wait(tcp::socket::wait_type what, Clock::time_point deadline) {
   burst_ = 0;
   timer_.expires_at(deadline);
-  auto group = asio::experimental::make_parallel_group(socket_.async_wait(tcp::socket::wait_write, asio::deferred),
+  auto group = asio::experimental::make_parallel_group(socket_.async_wait(what, asio::deferred),
                                                        timer_.async_wait(asio::deferred));
   const auto [order, io_error, timer_error] =
       co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
@@ -147,12 +182,12 @@ Task<Result<>> Connection::async_write(Buffers buffers, Clock::duration timeout)
   co_await async_be_fair();
   while (asio::buffer_size(buffers) > 0) {
     boost::system::error_code ec;
-    drop_front(buffers, socket_.write_some(buffers, ec));
+    drop_front(buffers, write_now(buffers, ec));
     if (!ec) continue;
     if (ec != asio::error::would_block && ec != asio::error::try_again && ec != asio::error::interrupted) {
       co_return fail(ErrorCode::cancelled, "the client has closed the connection");
     }
-    const Wake wake = co_await async_wait_writable(Clock::now() + timeout);
+    const Wake wake = co_await async_wait(tcp::socket::wait_write, Clock::now() + timeout);
     if (wake == Wake::timeout) co_return fail(ErrorCode::deadline_exceeded, "the client does not read its answer");
     if (wake == Wake::closed) co_return fail(ErrorCode::cancelled, "the client has closed the connection");
   }
@@ -161,6 +196,7 @@ Task<Result<>> Connection::async_write(Buffers buffers, Clock::duration timeout)
 
 Task<> Connection::async_linger(Clock::time_point deadline) {
   boost::system::error_code ignored;
+  if (tls_) tls_->shutdown();
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   while (true) {
     consume(input_.size());

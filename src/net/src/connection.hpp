@@ -11,6 +11,7 @@
 #include "hearth/async/asio.hpp"
 #include "hearth/base/clock.hpp"
 #include "hearth/base/result.hpp"
+#include "tls_socket.hpp"
 
 namespace hearth::net {
 
@@ -22,7 +23,7 @@ class Connection {
   enum class Wake : std::uint8_t { ready, timeout, closed };
   using Buffers = std::array<asio::const_buffer, 3>;
 
-  explicit Connection(asio::ip::tcp::socket socket);
+  explicit Connection(asio::ip::tcp::socket socket, SslContextPtr tls = nullptr);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -30,6 +31,11 @@ class Connection {
   /// Bytes received and not consumed yet.
   std::string_view input() const noexcept { return input_; }
   void consume(std::size_t bytes);
+
+  /// Before anything else, where there is TLS; at once where there is none. False: it came to nothing.
+  Task<bool> async_handshake(Clock::time_point deadline);
+  /// Who the client proved to be by a certificate; empty: nobody.
+  std::string client_name() const { return tls_ ? tls_->client_name() : std::string{}; }
 
   /// Adds at least one and at most `room` bytes to input(). closed: end of stream or a broken connection.
   Task<Wake> async_fill(std::size_t room, Clock::time_point deadline);
@@ -60,13 +66,17 @@ class Connection {
   void on_input(bool broken);
   void look_for_the_end();
   void await_the_end();
-  Task<Wake> async_wait_writable(Clock::time_point deadline);
+  Task<Wake> async_wait(asio::ip::tcp::socket::wait_type what, Clock::time_point deadline);
+  /// Bytes taken; 0 with would_block: none now.
+  std::size_t write_now(const Buffers& buffers, boost::system::error_code& ec);
+  std::size_t read_some(char* data, std::size_t room, boost::system::error_code& ec);
   /// Reads what is there. ready: bytes came; timeout: nothing there now.
   Wake read_now(std::size_t room);
   /// Lets other connections of the thread run, once in a while.
   Task<> async_be_fair();
 
   asio::ip::tcp::socket socket_;
+  std::unique_ptr<TlsSocket> tls_;  // null: plain
   asio::steady_timer timer_;
   std::string input_;
   std::shared_ptr<Link> link_;

@@ -36,10 +36,14 @@ std::pair<Headers, std::string> ServerShared::render(const Error& error, std::st
   return out;
 }
 
+SslContextPtr ServerShared::tls_context() const {
+  return options.tls ? static_cast<const ServerTlsImpl&>(*options.tls).context() : nullptr;
+}
+
 Session::Session(ServerShared& shared, asio::ip::tcp::socket socket, asio::cancellation_signal& own)
     : shared_{shared},
       limits_{shared.options.limits},
-      connection_{std::move(socket)},
+      connection_{std::move(socket), shared.tls_context()},
       peer_{connection_.peer()},
       own_{own} {}
 
@@ -48,12 +52,15 @@ void Session::stop_when_idle() {
 }
 
 Task<> Session::async_run() {
+  if (!co_await connection_.async_handshake(Clock::now() + limits_.head_timeout)) co_return;
+  peer_name_ = connection_.client_name();
   Next next = Next::request;
   while (next == Next::request) next = co_await async_serve_one();
   if (next == Next::linger) co_await connection_.async_linger(Clock::now() + limits_.linger_timeout);
 }
 
 Task<> Session::async_turn_away() {
+  if (!co_await connection_.async_handshake(Clock::now() + limits_.head_timeout)) co_return;
   Error error = client_error(ErrorCode::unavailable, "too many connections; try again in a moment");
   error.retry_after = std::chrono::seconds{1};
   Refusal refusal{503, std::move(error)};
@@ -71,7 +78,8 @@ Task<Session::Next> Session::async_serve_one() {
                   .headers = std::move(head->headers),
                   .body = {},
                   .spooled = {},
-                  .peer = peer_};
+                  .peer = peer_,
+                  .peer_name = peer_name_};
   if (head->framing != Framing::none) {
     auto read = co_await async_read_body(*head, request);
     if (!read) {

@@ -23,6 +23,8 @@ struct ServerShared {
   std::atomic<bool> stopping{false};
   std::atomic<std::size_t> connections{0};
 
+  /// Of a new connection; null: plain.
+  SslContextPtr tls_context() const;
   /// The answer to a request that never reaches the handler.
   std::pair<Headers, std::string> render(const Error& error, std::string_view path) const;
 };
@@ -63,6 +65,7 @@ class Session {
   const Limits& limits_;
   Connection connection_;
   std::string peer_;
+  std::string peer_name_;  // by its certificate
   asio::cancellation_signal& own_;
   bool first_ = true;  // no request yet
   bool idle_ = false;  // waits for the first byte of a request

@@ -34,8 +34,9 @@ struct Request {
   std::map<std::string, std::string> query;
   Headers headers;
   std::string body;
-  std::string spooled;  // the file that has the body instead, where the BodyPlan said so; the handler's to remove
-  std::string peer;     // address of the client, for logs and limits
+  std::string spooled;      // the file that has the body instead, where the BodyPlan said so; the handler's to remove
+  std::string peer;         // address of the client, for logs and limits
+  std::string peer_name{};  // what its certificate says, verified; empty: it showed none
 };
 
 /// How a handler answers: either send() once, or start(), write()*, finish().

@@ -8,6 +8,7 @@
 
 #include "hearth/async/task_group.hpp"
 #include "hearth/net/http.hpp"
+#include "hearth/net/server_tls.hpp"
 
 namespace hearth::net {
 
@@ -28,6 +29,7 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: any free one, see Server::port()
   Limits limits;
+  std::shared_ptr<ServerTls> tls;  // null: plain HTTP
   /// Renders errors that the server itself answers (400 malformed, 413, 431, 408, 503) in the style of the path's API.
   std::function<std::pair<Headers, std::string>(const Error&, std::string_view path)> render_error;
 };
