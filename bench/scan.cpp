@@ -45,13 +45,15 @@ int main() {
   const auto scanner = Scanner::make({});
   const auto patterns = Scanner::make({.names = false});
   if (!scanner || !patterns) return 1;
-  std::printf("two automata are made in %.0f ms\n", std::chrono::duration<double, std::milli>(Clock::now() - before).count());
+  std::printf("two automata are made in %.0f ms\n",
+              std::chrono::duration<double, std::milli>(Clock::now() - before).count());
   const std::string prose = repeated(
       "The committee met again in spring, and nobody could say afterwards who had moved that the old bridge should be "
       "kept. It was built when the mill still turned, of stone from the quarry above Harrow, and it has carried carts, "
       "then lorries, then nothing at all. What it would cost to mend it was read out twice. ");
   const std::string letter = repeated(
-      "Dear Mr. Nielsen, please send the 14 boxes to 27 Harbour Road, Aarhus. You can reach Anna Maclean at +45 20 12 34 "
+      "Dear Mr. Nielsen, please send the 14 boxes to 27 Harbour Road, Aarhus. You can reach Anna Maclean at +45 20 12 "
+      "34 "
       "56 or anna.maclean@example.org; the invoice goes to IBAN GB33BUKB20201555555555, card 4111 1111 1111 1111. ");
   const std::string code = repeated(
       "for (std::size_t i = 0; i < rows.size(); ++i) {\n  if (rows[i].weak != 0x1F) total += rows[i].cost * 1.25;\n}\n"

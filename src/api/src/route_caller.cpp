@@ -51,8 +51,10 @@ std::optional<Scope> scope_of(std::string_view method, std::string_view pattern)
 }
 
 Result<identity::Caller> identify(const Services& services, const net::Request& request, Scope scope) {
-  HEARTH_TRY(identity::Caller caller,
-             services.auth->identify(key_of(request), request.peer, Clock::now(), WallClock::now()));
+  HEARTH_TRY(
+      identity::Caller caller,
+      services.auth->identify({.key = key_of(request), .certificate = request.peer_name, .address = request.peer},
+                              Clock::now(), WallClock::now()));
   if (caller.may(scope)) return caller;
   return fail(ErrorCode::forbidden,
               fmt::format("the key of {} does not have the scope {}", caller.principal->name, name_of(scope)));

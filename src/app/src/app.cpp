@@ -27,6 +27,7 @@
 #include "hearth/router/router.hpp"
 #include "hearth/telemetry/metrics.hpp"
 #include "hearth/telemetry/request_log.hpp"
+#include "issuer_keys.hpp"
 
 namespace hearth::app {
 namespace {
@@ -71,6 +72,23 @@ Task<> watch_keys(identity::Authenticator& auth, async::BlockingPool& blocking) 
   }
 }
 
+/// Every few seconds: a certificate that was renewed meanwhile. Connections that are open keep the old one.
+Task<> watch_certificate(std::shared_ptr<net::ServerTls> tls, async::BlockingPool& blocking) {
+  constexpr std::chrono::seconds kEvery{2};
+  asio::steady_timer timer{co_await asio::this_coro::executor};
+  std::string before;
+  while (true) {
+    timer.expires_after(kEvery);
+    co_await timer.async_wait(asio::use_awaitable);
+    auto refresh = [&tls] { return tls->refresh(); };
+    const Result<bool> read = co_await blocking.async_run(std::move(refresh));
+    const std::string now = read ? std::string{} : read.error().message;
+    if (!now.empty() && now != before) log::error("tls: the old certificate stays", {{"reason", now}});
+    if (read && *read) log::info("tls: a new certificate");
+    before = now;
+  }
+}
+
 /// Asks the remote servers how they are, at times that many gateways do not share.
 Task<> probe(router::Router& router) {
   asio::steady_timer timer{co_await asio::this_coro::executor};
@@ -104,7 +122,8 @@ class AppImpl final : public App {
   std::uint16_t port() const noexcept override { return server_->port(); }
   std::string url() const override {
     const bool v6 = config_.address.find(':') != std::string::npos;
-    return fmt::format("http://{}:{}", v6 ? "[" + config_.address + "]" : config_.address, port());
+    return fmt::format("{}://{}:{}", config_.tls ? "https" : "http", v6 ? "[" + config_.address + "]" : config_.address,
+                       port());
   }
   Signal wait_for_signal() override;
   Result<> reload(const Config& config) override;
@@ -136,7 +155,9 @@ class AppImpl final : public App {
       std::make_shared<std::atomic<engine::Pressure>>(engine::Pressure::none);
   async::BlockingPool blocking_;
   std::unique_ptr<models::Store> store_;
-  std::unique_ptr<identity::Authenticator> auth_;  // none: auth.mode is none
+  std::shared_ptr<identity::TokenVerifier> tokens_;  // null: auth.mode is not oidc
+  std::unique_ptr<identity::Authenticator> auth_;    // null: auth.mode is none
+  std::shared_ptr<net::ServerTls> tls_;              // null: plain HTTP
   std::shared_ptr<engine::Pool> pool_;
   std::unique_ptr<provider::Local> engine_;
   async::IoThreads io_;
@@ -163,12 +184,13 @@ Result<> AppImpl::admit_only_with_keys() {
                     config_.address),
         "listen");
   }
-  auth_ = std::make_unique<identity::Authenticator>(config_.home);
+  if (config_.auth == Config::Auth::oidc) tokens_ = std::make_shared<identity::TokenVerifier>(config_.issuer);
+  auth_ = std::make_unique<identity::Authenticator>(config_.home, tokens_);
   HEARTH_CHECKED(auth_->refresh());
-  if (auth_->has_live_key(WallClock::now())) {
-    if (!alone) log::warn("keys travel in the clear: put TLS in front of this address", {{"listen", config_.address}});
-    return {};
+  if (!alone && !config_.tls) {
+    log::warn("keys travel in the clear: set tls, or put a proxy with TLS in front", {{"listen", config_.address}});
   }
+  if (tokens_ || auth_->has_live_key(WallClock::now())) return {};
   constexpr const char* kMake = "nobody has a key yet; make one with `hearth keys create NAME`";
   if (!alone)
     return fail(ErrorCode::forbidden, fmt::format("refusing to listen on {}: {}", config_.address, kMake), "listen");
@@ -268,6 +290,10 @@ Result<> AppImpl::bind() {
   options.port = config_.port;
   options.limits.max_connections = config_.max_connections;
   options.render_error = api::render_error;
+  if (config_.tls) {
+    HEARTH_TRY(tls_, net::ServerTls::load(*config_.tls));
+    options.tls = tls_;
+  }
   HEARTH_TRY(server_, net::Server::create(io_, std::move(options), api::make_handler(services),
                                           api::make_body_planner(services)));
   metrics_.gather([this] { return snapshot(); });  // scrapes come only from the server, which start() lets in
@@ -345,6 +371,8 @@ void AppImpl::start() {
   tasks_.spawn("tick", tick(pool_, pressure_));
   tasks_.spawn("probe", probe(*router_));
   if (auth_) tasks_.spawn("keys", watch_keys(*auth_, blocking_));
+  if (tokens_) tasks_.spawn("issuer", async_watch_issuer(tokens_));
+  if (tls_) tasks_.spawn("certificate", watch_certificate(tls_, blocking_));
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) signals_.add(signal);
   server_->start();
 }

@@ -47,6 +47,9 @@ class ConfigReader {
   Result<Config> read(const YAML::Node& root) {
     if (!root.IsNull()) read_mapping(root, "", top_keys(), mistakes_);
     config_.routing = routing_.finish(config_.models);
+    if (config_.auth == Config::Auth::oidc && (config_.issuer.url.empty() || config_.issuer.audience.empty())) {
+      mistakes_.add(root["auth"], "auth: mode oidc needs oidc: {issuer: https://…, audience: …}");
+    }
     if (mistakes_.empty()) return std::move(config_);
     return fail(ErrorCode::invalid_request, mistakes_.text());
   }
@@ -74,6 +77,7 @@ class ConfigReader {
                         {"cluster", [this] { config_.zone = "cluster"; }},
                         {"cloud", [this] { config_.zone = "cloud"; }}}),
         {"auth", [this](const YAML::Node& node) { return nested(node, "auth", auth_keys()); }},
+        {"tls", [this](const YAML::Node& node) { return read_tls(node); }},
         {"audit", [this](const YAML::Node& node) { return nested(node, "audit", audit_keys()); }},
         {"models", [this](const YAML::Node& node) { return read_models(node); }},
         {"keep_alive", into(config_.keep_alive)},
@@ -101,7 +105,45 @@ class ConfigReader {
 
   std::vector<YamlKey> auth_keys() {
     return {one_of("mode", {{"none", [this] { config_.auth = Config::Auth::none; }},
-                            {"keys", [this] { config_.auth = Config::Auth::keys; }}})};
+                            {"keys", [this] { config_.auth = Config::Auth::keys; }},
+                            {"oidc", [this] { config_.auth = Config::Auth::oidc; }}}),
+            {"oidc", [this](const YAML::Node& node) { return nested(node, "auth.oidc", oidc_keys()); }}};
+  }
+
+  std::vector<YamlKey> oidc_keys() {
+    identity::Issuer& issuer = config_.issuer;
+    return {{"issuer", into(issuer.url, environment_)},
+            {"audience", into(issuer.audience, environment_)},
+            {"keys_url", into(issuer.keys_url, environment_)},
+            {"ca_file", into(issuer.ca_file, environment_)},
+            {"name_claim", into(issuer.name_claim, environment_)},
+            {"roles_claim", into(issuer.roles_claim, environment_)},
+            {"team_claim", into(issuer.team_claim, environment_)},
+            {"tenant_claim", into(issuer.tenant_claim, environment_)},
+            {"admin_roles", [&issuer](const YAML::Node& node) { return read_texts(node, issuer.admin_roles); }},
+            {"manage_roles", [&issuer](const YAML::Node& node) { return read_texts(node, issuer.manage_roles); }}};
+  }
+
+  std::string read_tls(const YAML::Node& node) {
+    net::TlsFiles& files = config_.tls.emplace();
+    const auto file = [this](std::filesystem::path& target) {
+      return [this, &target](const YAML::Node& n) {
+        std::string text;
+        std::string wrong = into(text, environment_)(n);
+        if (wrong.empty()) target = absolute_from(folder_, text);
+        return wrong;
+      };
+    };
+    read_mapping(node, "tls",
+                 {{"certificate", file(files.certificate)},
+                  {"key", file(files.key)},
+                  {"client_ca", file(files.client_ca)},
+                  {"client_must", into(files.client_must)}},
+                 mistakes_);
+    if (files.certificate.empty() || files.key.empty()) return "needs a certificate and its key, files in PEM";
+    if (files.client_must && files.client_ca.empty())
+      return "client_must needs client_ca: whose certificates are good?";
+    return {};
   }
 
   std::vector<YamlKey> log_keys() {

@@ -27,6 +27,41 @@ const char* name_of(engine::FlashAttention flash) {
   return "auto";
 }
 
+void print_auth(YAML::Emitter& out, const Config& config) {
+  const char* mode = config.auth == Config::Auth::none ? "none" : config.auth == Config::Auth::keys ? "keys" : "oidc";
+  out << YAML::Key << "auth" << YAML::Value << YAML::BeginMap << YAML::Key << "mode" << YAML::Value << mode;
+  if (config.auth == Config::Auth::oidc) {
+    const identity::Issuer& issuer = config.issuer;
+    out << YAML::Key << "oidc" << YAML::Value << YAML::BeginMap;
+    const auto text = [&](const char* key, const std::string& value) {
+      if (!value.empty()) out << YAML::Key << key << YAML::Value << value;
+    };
+    text("issuer", issuer.url);
+    text("audience", issuer.audience);
+    text("keys_url", issuer.keys_url);
+    text("ca_file", issuer.ca_file);
+    text("name_claim", issuer.name_claim);
+    text("roles_claim", issuer.roles_claim);
+    text("team_claim", issuer.team_claim);
+    text("tenant_claim", issuer.tenant_claim);
+    out << YAML::Key << "admin_roles" << YAML::Value << YAML::Flow << issuer.admin_roles;
+    out << YAML::Key << "manage_roles" << YAML::Value << YAML::Flow << issuer.manage_roles;
+    out << YAML::EndMap;
+  }
+  out << YAML::EndMap;
+}
+
+void print_tls(YAML::Emitter& out, const net::TlsFiles& tls) {
+  out << YAML::Key << "tls" << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << "certificate" << YAML::Value << tls.certificate.string();
+  out << YAML::Key << "key" << YAML::Value << tls.key.string();
+  if (!tls.client_ca.empty()) {
+    out << YAML::Key << "client_ca" << YAML::Value << tls.client_ca.string();
+    out << YAML::Key << "client_must" << YAML::Value << tls.client_must;
+  }
+  out << YAML::EndMap;
+}
+
 void print_model(YAML::Emitter& out, const provider::ConfiguredModel& model) {
   const engine::LoadOptions& o = model.options;
   const bool is_path = model.source.starts_with('/');
@@ -67,8 +102,8 @@ std::string print_config(const Config& config) {
       << (v6 ? "[" + config.address + "]" : config.address) + ":" + std::to_string(config.port);
   out << YAML::Key << "home" << YAML::Value << config.home.string();
   out << YAML::Key << "zone" << YAML::Value << config.zone;
-  out << YAML::Key << "auth" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode" << YAML::Value
-      << (config.auth == Config::Auth::keys ? "keys" : "none") << YAML::EndMap;
+  print_auth(out, config);
+  if (config.tls) print_tls(out, *config.tls);
   out << YAML::Key << "audit" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "enabled" << YAML::Value
       << config.audit << YAML::Key << "keep" << YAML::Value << std::to_string(config.audit_keep.count()) + "h"
       << YAML::EndMap;

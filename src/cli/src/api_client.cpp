@@ -32,7 +32,8 @@ ErrorCode code_of(int status) {
 
 struct ApiClient::Io {
   asio::io_context context{1};
-  std::unique_ptr<net::Client> client = net::Client::create(context.get_executor(), {});
+  std::unique_ptr<net::Client> client = net::Client::create(
+      context.get_executor(), {.ca_file = app::process_environment()("HEARTH_CA_FILE").value_or("")});
 
   /// Runs one coroutine to its end on the calling thread.
   template <class T>

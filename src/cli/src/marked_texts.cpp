@@ -15,13 +15,33 @@ namespace {
 using Json = nlohmann::json;
 
 /// Presidio's names of what has another name here.
-constexpr auto kAliases = std::to_array<std::pair<std::string_view, std::string_view>>(
-    {{"PERSON", "person"}, {"STREET_ADDRESS", "address"}, {"ZIP_CODE", "address"}, {"GPE", "location"},
-     {"LOCATION", "location"}, {"ORGANIZATION", "organization"}, {"CREDIT_CARD", "card"}, {"PHONE_NUMBER", "phone"},
-     {"DATE_TIME", "date"}, {"TITLE", "title"}, {"AGE", "age"}, {"NRP", "nationality"}, {"EMAIL_ADDRESS", "email"},
-     {"DOMAIN_NAME", "url"}, {"URL", "url"}, {"IBAN_CODE", "iban"}, {"US_SSN", "ssn"}, {"IP_ADDRESS", "ip"},
-     {"US_DRIVER_LICENSE", "driver_license"}, {"UK_NHS", "nhs"}, {"UK_NINO", "nino"}, {"MAC_ADDRESS", "mac"},
-     {"MEDICAL_RECORD", "mrn"}, {"ES_NIF", "dni"}, {"ES_NIE", "dni"}, {"IT_FISCAL_CODE", "codice_fiscale"}});
+constexpr auto kAliases =
+    std::to_array<std::pair<std::string_view, std::string_view>>({{"PERSON", "person"},
+                                                                  {"STREET_ADDRESS", "address"},
+                                                                  {"ZIP_CODE", "address"},
+                                                                  {"GPE", "location"},
+                                                                  {"LOCATION", "location"},
+                                                                  {"ORGANIZATION", "organization"},
+                                                                  {"CREDIT_CARD", "card"},
+                                                                  {"PHONE_NUMBER", "phone"},
+                                                                  {"DATE_TIME", "date"},
+                                                                  {"TITLE", "title"},
+                                                                  {"AGE", "age"},
+                                                                  {"NRP", "nationality"},
+                                                                  {"EMAIL_ADDRESS", "email"},
+                                                                  {"DOMAIN_NAME", "url"},
+                                                                  {"URL", "url"},
+                                                                  {"IBAN_CODE", "iban"},
+                                                                  {"US_SSN", "ssn"},
+                                                                  {"IP_ADDRESS", "ip"},
+                                                                  {"US_DRIVER_LICENSE", "driver_license"},
+                                                                  {"UK_NHS", "nhs"},
+                                                                  {"UK_NINO", "nino"},
+                                                                  {"MAC_ADDRESS", "mac"},
+                                                                  {"MEDICAL_RECORD", "mrn"},
+                                                                  {"ES_NIF", "dni"},
+                                                                  {"ES_NIE", "dni"},
+                                                                  {"IT_FISCAL_CODE", "codice_fiscale"}});
 
 Result<std::uint16_t> type_of(std::string_view name) {
   const auto alias = std::ranges::find(kAliases, name, &std::pair<std::string_view, std::string_view>::first);

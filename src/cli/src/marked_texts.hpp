@@ -10,8 +10,8 @@
 namespace hearth::cli {
 
 /// Reads texts with marked spans: presidio-research's JSON ({"full_text", "spans": [{"entity_type", "start_position",
-/// "end_position"}]}, in an array), or lines of {"text", "spans": [{"type", "start", "end"}]}. Places count Unicode code
-/// points. invalid_request names the text that is wrong.
+/// "end_position"}]}, in an array), or lines of {"text", "spans": [{"type", "start", "end"}]}. Places count Unicode
+/// code points. invalid_request names the text that is wrong.
 Result<std::vector<privacy::MarkedText>> parse_marked_texts(std::string_view data);
 
 /// Bytes to code points and back, of one text of valid UTF-8.

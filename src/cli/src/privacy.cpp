@@ -156,8 +156,8 @@ Result<> eval(const Options& options) {
   HEARTH_TRY(const auto found, found_in(texts, options));
   const privacy::Evaluation result = privacy::evaluate(texts, found, privacy::built_in_types());
   const auto row = [](const privacy::Score& s) {
-    return Json{{"type", s.type}, {"precision", s.precision()}, {"recall", s.recall()}, {"f2", s.f2()},
-                {"words", s.right + s.missed}, {"found", s.right + s.wrong}};
+    return Json{{"type", s.type}, {"precision", s.precision()},  {"recall", s.recall()},
+                {"f2", s.f2()},   {"words", s.right + s.missed}, {"found", s.right + s.wrong}};
   };
   if (options.json) {
     Json types = Json::array();

@@ -77,8 +77,9 @@ void Caller::spent(std::int64_t tokens, Clock::time_point now) const {
   if (behalf_meters) behalf_meters->tokens.charge(tokens, now);
 }
 
-Authenticator::Authenticator(std::filesystem::path home)
+Authenticator::Authenticator(std::filesystem::path home, std::shared_ptr<const TokenVerifier> tokens)
     : home_{std::move(home)},
+      tokens_{std::move(tokens)},
       ring_{std::make_shared<const KeyRing>(std::vector<KeyRecord>{}, Secret{}, nullptr)},
       stamp_{std::make_unique<Stamp>()},
       wrong_{std::make_unique<WrongKeys>()} {}
@@ -100,21 +101,72 @@ Result<> Authenticator::refresh() {
 
 bool Authenticator::has_live_key(WallClock::time_point now) const { return ring_.load()->has_live_key(now); }
 
-Result<Caller> Authenticator::identify(std::string_view key, std::string_view address, Clock::time_point now,
+Result<Caller> Authenticator::wrong(Error error, std::string_view address, Clock::time_point now) const {
+  if (error.code != ErrorCode::unauthenticated || !wrong_->note(address, kWrongAMinute, now)) {
+    return hearth::fail(std::move(error));
+  }
+  return hearth::fail(Error{.code = ErrorCode::rate_limited,
+                            .message = "too many wrong keys from this address; try again in a minute",
+                            .param = {},
+                            .retry_after = std::chrono::seconds{60}});
+}
+
+/// A token's bearer has the limits of a key of the same name, if there is one; an agent must have a key to be known.
+Result<Caller> Authenticator::bearer_of(std::string_view token, WallClock::time_point wall) const {
+  HEARTH_TRY(TokenBearer bearer, tokens_->verify(token, wall));
+  const auto ring = ring_.load();
+  const auto meters_of = [&](const std::string& name) {
+    const auto known = ring->find_named(name, wall);
+    return known ? known->meters : std::make_shared<Meters>(0, 0);
+  };
+  Caller caller{.principal = bearer.principal,
+                .behalf = nullptr,
+                .meters = meters_of(bearer.principal->name),
+                .behalf_meters = nullptr};
+  if (bearer.actor.empty()) return caller;
+  auto actor = ring->find_named(bearer.actor, wall);
+  if (!actor) {
+    return fail(
+        ErrorCode::unauthenticated,
+        fmt::format("the token is not accepted: nobody here knows the agent {}; who runs this server makes a key "
+                    "for it, whose rights it then has",
+                    bearer.actor));
+  }
+  if (actor->behalf && actor->behalf->name != caller.principal->name) {
+    return fail(ErrorCode::unauthenticated,
+                fmt::format("the token is not accepted: {} acts for {} alone", bearer.actor, actor->behalf->name));
+  }
+  actor->behalf = std::exchange(caller.principal, nullptr);
+  actor->behalf_meters = std::exchange(caller.meters, nullptr);
+  return *std::move(actor);
+}
+
+Result<Caller> Authenticator::identify(const Credentials& credentials, Clock::time_point now,
                                        WallClock::time_point wall) const {
+  const auto& [key, certificate, address] = credentials;
+  if (tokens_ && TokenVerifier::is_token(key)) {
+    auto caller = bearer_of(key, wall);
+    return caller ? std::move(caller) : wrong(std::move(caller).error(), address, now);
+  }
+  if (key.empty() && !certificate.empty()) {
+    if (auto caller = ring_.load()->find_named(std::string{certificate}, wall)) return *std::move(caller);
+    return fail(
+        ErrorCode::unauthenticated,
+        fmt::format("the certificate of {} is good, but nobody of that name is known here; who runs this server "
+                    "makes a key for it, whose rights it then has",
+                    certificate));
+  }
   if (key.empty()) {
     return fail(
         ErrorCode::unauthenticated,
         "this server wants a key: Authorization: Bearer hth-…; who runs it makes one with `hearth keys create`");
   }
   if (auto caller = ring_.load()->find(key, wall)) return *std::move(caller);
-  if (wrong_->note(address, kWrongAMinute, now)) {
-    return hearth::fail(Error{.code = ErrorCode::rate_limited,
-                              .message = "too many wrong keys from this address; try again in a minute",
-                              .param = {},
-                              .retry_after = std::chrono::seconds{60}});
-  }
-  return fail(ErrorCode::unauthenticated, "the key is wrong, revoked or expired");
+  return wrong(Error{.code = ErrorCode::unauthenticated,
+                     .message = "the key is wrong, revoked or expired",
+                     .param = {},
+                     .retry_after = {}},
+               address, now);
 }
 
 }  // namespace hearth::identity

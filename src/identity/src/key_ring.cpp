@@ -55,6 +55,15 @@ std::optional<Caller> KeyRing::find(std::string_view key, WallClock::time_point 
   if (found == by_id_.end() || !right) return std::nullopt;
   const Entry& entry = entries_[found->second];
   if (!entry.record.is_live(now)) return std::nullopt;
+  return caller_of(entry, now);
+}
+
+std::optional<Caller> KeyRing::find_named(const std::string& name, WallClock::time_point now) const {
+  const Entry* entry = live_entry_of(name, now);
+  return entry == nullptr ? std::nullopt : caller_of(*entry, now);
+}
+
+std::optional<Caller> KeyRing::caller_of(const Entry& entry, WallClock::time_point now) const {
   Caller caller{.principal = entry.principal, .behalf = nullptr, .meters = entry.meters, .behalf_meters = nullptr};
   if (!entry.principal->on_behalf_of.empty()) {
     const Entry* behalf = live_entry_of(entry.principal->on_behalf_of, now);

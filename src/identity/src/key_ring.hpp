@@ -24,6 +24,8 @@ class KeyRing {
 
   /// nullopt: malformed, unknown, wrong, revoked or expired; or an agent whose principal has no live key left.
   std::optional<Caller> find(std::string_view key, WallClock::time_point now) const;
+  /// A principal by its name alone, which somebody else has proved; with the rights of its youngest live key.
+  std::optional<Caller> find_named(const std::string& name, WallClock::time_point now) const;
   bool has_live_key(WallClock::time_point now) const;
   bool empty() const { return entries_.empty(); }
 
@@ -34,6 +36,7 @@ class KeyRing {
     PrincipalPtr principal;
     std::shared_ptr<Meters> meters;
   };
+  std::optional<Caller> caller_of(const Entry& entry, WallClock::time_point now) const;
   /// The youngest live key of a principal.
   const Entry* live_entry_of(const std::string& name, WallClock::time_point now) const;
 

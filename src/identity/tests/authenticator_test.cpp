@@ -31,7 +31,7 @@ struct AuthenticatorTest : ::testing::Test {
     return KeyStore::open(home)->create(who, expires, kWall).value();
   }
   static Result<Caller> ask(const Authenticator& by, const std::string& key, WallClock::time_point wall = kWall) {
-    return by.identify(key, "10.0.0.1", kNow, wall);
+    return by.identify({.key = key, .certificate = {}, .address = "10.0.0.1"}, kNow, wall);
   }
 };
 
@@ -132,12 +132,19 @@ TEST_F(AuthenticatorTest, WrongKeysSlowOnlyWrongKeysOfTheirAddress) {
   ASSERT_TRUE(auth.refresh());
   int limited = 0;
   for (int i = 0; i < 10'000; ++i) {
-    limited += auth.identify("hth-wrong", "10.0.0.9", kNow, kWall).error().code == ErrorCode::rate_limited ? 1 : 0;
+    limited +=
+        auth.identify({.key = "hth-wrong", .certificate = {}, .address = "10.0.0.9"}, kNow, kWall).error().code ==
+                ErrorCode::rate_limited
+            ? 1
+            : 0;
   }
   EXPECT_EQ(limited, 10'000 - Authenticator::kWrongAMinute);
-  EXPECT_TRUE(auth.identify(key.key.reveal(), "10.0.0.9", kNow, kWall)) << "the same address, the right key";
-  EXPECT_EQ(auth.identify("x", "10.0.0.8", kNow, kWall).error().code, ErrorCode::unauthenticated);
-  EXPECT_EQ(auth.identify("x", "10.0.0.9", kNow + 60s, kWall).error().code, ErrorCode::unauthenticated);
+  EXPECT_TRUE(auth.identify({.key = key.key.reveal(), .certificate = {}, .address = "10.0.0.9"}, kNow, kWall))
+      << "the same address, the right key";
+  EXPECT_EQ(auth.identify({.key = "x", .certificate = {}, .address = "10.0.0.8"}, kNow, kWall).error().code,
+            ErrorCode::unauthenticated);
+  EXPECT_EQ(auth.identify({.key = "x", .certificate = {}, .address = "10.0.0.9"}, kNow + 60s, kWall).error().code,
+            ErrorCode::unauthenticated);
 }
 
 TEST(Rate, AWholeMinuteAtOnceThenOneByOne) {

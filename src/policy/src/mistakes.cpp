@@ -84,11 +84,12 @@ std::vector<RuleMistake> mistakes_of(const Policy::Options& options) {
                                       [&](const Rule& other) { return shadows(other, rule); });
     if (earlier != begin + static_cast<std::ptrdiff_t>(i)) {
       const std::string place = place_of(*earlier, static_cast<std::size_t>(earlier - begin));
-      out.push_back({i, earlier->allow == rule.allow
-                            ? fmt::format("can never decide: {} does the same for all that it matches", place)
-                            : fmt::format("contradicts {}, which comes first and matches all that this one does: it can "
-                                          "never decide; move it up or remove it",
-                                          place)});
+      out.push_back(
+          {i, earlier->allow == rule.allow
+                  ? fmt::format("can never decide: {} does the same for all that it matches", place)
+                  : fmt::format("contradicts {}, which comes first and matches all that this one does: it can "
+                                "never decide; move it up or remove it",
+                                place)});
       continue;
     }
     const bool beyond = rule.allow && rule.zone && rule.label &&

@@ -103,7 +103,8 @@ class Draw {
 
   Rule rule() {
     Rule out{.allow = one_in(2)};
-    if (one_in(3)) out.principal = of<std::string>({"ann", "bo*", "*", "role:nurse", "role:*", "team:a", "team:*", "?nn"});
+    if (one_in(3))
+      out.principal = of<std::string>({"ann", "bo*", "*", "role:nurse", "role:*", "team:a", "team:*", "?nn"});
     if (one_in(3)) out.target = of<std::string>({"lab/*", "lab/big", "*", "*/big", "cloud/?", "l*g"});
     if (one_in(4)) out.region = of<std::string>({"eu", "us", ""});
     if (one_in(4)) out.zone = zone();
@@ -134,7 +135,8 @@ class Draw {
   }
 
   Content content(ContentDigest digest) {
-    const auto actions = static_cast<Actions>(of<Actions>({kChat, kComplete, kEmbed, kRerank}) | (one_in(3) ? kTools : 0));
+    const auto actions =
+        static_cast<Actions>(of<Actions>({kChat, kComplete, kEmbed, kRerank}) | (one_in(3) ? kTools : 0));
     return {.digest = digest,
             .label = label(),
             .actions = actions,

@@ -35,12 +35,15 @@ TEST(Rules, ThatChangeNothingAreFound) {
 }
 
 TEST(Rules, ThatMakeSenseAreLeftAlone) {
-  EXPECT_THAT(complaints({{.allow = true, .principal = "role:clinician", .target = "lab/*"}, {.allow = false, .target = "lab/*"}}),
+  EXPECT_THAT(complaints({{.allow = true, .principal = "role:clinician", .target = "lab/*"},
+                          {.allow = false, .target = "lab/*"}}),
               ElementsAre());
   EXPECT_THAT(complaints({{.allow = false, .label = Label::restricted}, {.allow = false, .label = Label::internal}}),
               ElementsAre());
-  EXPECT_THAT(complaints({{.allow = false, .principal = "a*"}, {.allow = false, .principal = "role:admin"}}), ElementsAre());
-  EXPECT_THAT(complaints({{.allow = false, .hours = *parse_hours("08:00-18:00")}, {.allow = false, .hours = *parse_hours("08:00-19:00")}}),
+  EXPECT_THAT(complaints({{.allow = false, .principal = "a*"}, {.allow = false, .principal = "role:admin"}}),
+              ElementsAre());
+  EXPECT_THAT(complaints({{.allow = false, .hours = *parse_hours("08:00-18:00")},
+                          {.allow = false, .hours = *parse_hours("08:00-19:00")}}),
               ElementsAre());
 }
 

@@ -21,7 +21,8 @@ int value_of(char c) {
 }
 
 bool is_text(std::string_view bytes) {
-  return std::ranges::all_of(bytes, [](char c) { return is_space(c) || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
+  return std::ranges::all_of(
+      bytes, [](char c) { return is_space(c) || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
 }
 
 }  // namespace

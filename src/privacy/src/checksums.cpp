@@ -31,12 +31,12 @@ bool has_issuer(std::string_view digits) {
   const int two = first * 10 + digit(digits[1]);
   const int four = two * 100 + digit(digits[2]) * 10 + digit(digits[3]);
   const std::size_t size = digits.size();
-  if (first == 4) return size == 13 || size == 16 || size == 19;                               // Visa
-  if ((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720)) return size == 16;           // Mastercard
-  if (two == 34 || two == 37) return size == 15;                                               // American Express
+  if (first == 4) return size == 13 || size == 16 || size == 19;                                 // Visa
+  if ((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720)) return size == 16;             // Mastercard
+  if (two == 34 || two == 37) return size == 15;                                                 // American Express
   if (two == 36 || two == 38 || two == 39 || (four >= 3000 && four <= 3059)) return size >= 14;  // Diners Club
-  if (four == 2131 || four == 1800) return size == 15;                                         // JCB, old
-  if (two == 35) return size == 15 || size >= 16;                                              // JCB
+  if (four == 2131 || four == 1800) return size == 15;                                           // JCB, old
+  if (two == 35) return size == 15 || size >= 16;                                                // JCB
   if (two == 62 || two == 65 || four == 6011 || two == 64 || two == 60 || two == 81) return size >= 16;
   return (two == 50 || (two >= 56 && two <= 69)) && size >= 12;  // Maestro
 }
@@ -66,8 +66,8 @@ constexpr auto kCountries = std::to_array<Country>(
      {"TN", 24}, {"TR", 26}, {"UA", 29}, {"VA", 22}, {"VG", 24}, {"XK", 20}, {"YE", 30}});
 
 /// What a character counts at an odd place of a codice fiscale (D.M. 23/12/1976); letters count as their digits do.
-constexpr std::array<int, 26> kOdd{1, 0,  5,  7,  9,  13, 15, 17, 19, 21, 2,  4,  18,
-                                   20, 11, 3, 6,  8,  12, 14, 16, 10, 22, 25, 24, 23};
+constexpr std::array<int, 26> kOdd{1,  0,  5, 7, 9, 13, 15, 17, 19, 21, 2,  4,  18,
+                                   20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
 
 }  // namespace
 
@@ -149,7 +149,8 @@ bool is_dni(std::string_view text) {
   if (text.size() != 9) return false;
   std::string digits{text.substr(0, 8)};
   if (digits[0] >= 'X' && digits[0] <= 'Z') digits[0] = static_cast<char>('0' + (digits[0] - 'X'));
-  return all_digits(digits) && text[8] == std::string_view{"TRWAGMYFPDXBNJZSQVHLCKE"}[static_cast<std::size_t>(mod(digits, 23))];
+  return all_digits(digits) &&
+         text[8] == std::string_view{"TRWAGMYFPDXBNJZSQVHLCKE"}[static_cast<std::size_t>(mod(digits, 23))];
 }
 
 bool is_codice_fiscale(std::string_view text) {

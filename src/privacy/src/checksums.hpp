@@ -14,9 +14,9 @@ bool is_ssn(std::string_view digits);            // US: no check digit, but area
 bool is_nhs(std::string_view digits);            // UK: mod 11
 bool is_nino(std::string_view text);             // UK: prefixes in use
 bool is_steuer_id(std::string_view digits);      // Germany: ISO 7064 mod 11,10, and its rule of repeated digits
-bool is_nir(std::string_view text);              // France: 13 characters and a key, 97 less the rest; Corsica has a letter
-bool is_dni(std::string_view text);              // Spain: DNI and NIE, a letter by the rest of 23
-bool is_codice_fiscale(std::string_view text);   // Italy: a letter by the rest of 26
-bool is_my_number(std::string_view digits);      // Japan: mod 11
+bool is_nir(std::string_view text);  // France: 13 characters and a key, 97 less the rest; Corsica has a letter
+bool is_dni(std::string_view text);  // Spain: DNI and NIE, a letter by the rest of 23
+bool is_codice_fiscale(std::string_view text);  // Italy: a letter by the rest of 26
+bool is_my_number(std::string_view digits);     // Japan: mod 11
 
 }  // namespace hearth::privacy

@@ -113,7 +113,8 @@ std::size_t check_mac(std::string_view text, std::size_t begin, std::size_t end,
 std::size_t check_url(std::string_view text, std::size_t begin, std::size_t end, Findings& out) {
   constexpr std::string_view kEnds = "<>\"'`)]}|\\";
   constexpr std::string_view kMarks = ".,;:!?";
-  while (begin > 0 && (is_digit(text[begin - 1]) || (is_letter(text[begin - 1]) && static_cast<unsigned char>(text[begin - 1]) < 0x80) ||
+  while (begin > 0 && (is_digit(text[begin - 1]) ||
+                       (is_letter(text[begin - 1]) && static_cast<unsigned char>(text[begin - 1]) < 0x80) ||
                        text[begin - 1] == '+')) {
     --begin;
   }
@@ -177,11 +178,13 @@ constexpr auto kDetectors = std::to_array<Detector>({
     {R"(\b[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D])", true, check_whole<kNino, is_nino, 90>},
     {R"(\b\d{8}[ \-]?[A-Z])", true, check_whole<kDni, is_dni, 90>},
     {R"(\b[XYZ][ \-]?\d{7}[ \-]?[A-Z])", true, check_whole<kDni, is_dni, 90>},
-    {R"(\b[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])", true, check_whole<kCodiceFiscale, is_codice_fiscale, 95>},
+    {R"(\b[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])", true,
+     check_whole<kCodiceFiscale, is_codice_fiscale, 95>},
     {R"(\b[12] ?\d\d ?\d\d ?2[AB] ?\d{3} ?\d{3} ?\d\d)", true, check_whole<kNir, is_nir, 90>},
     {R"(\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d)", false, check_ip4},
     {R"([0-9a-f]{1,4}:[0-9a-f]{0,4}:[0-9a-f]{0,4}:?[0-9a-f])", true, check_ip6},
-    {R"(\b[0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2})", true, check_mac},
+    {R"(\b[0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2}[:\-][0-9a-f]{2})", true,
+     check_mac},
     {R"(\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})", true, check_mac},
     {R"(://[^\s/])", false, check_url},
     {R"(\bwww\.[a-z0-9])", true, check_url},

@@ -57,7 +57,8 @@ Evaluation evaluate(std::span<const MarkedText> texts, std::span<const Findings>
       if (thought[i] != kNothing && thought[i] != is[i]) count(scores[thought[i]], false, true);
     }
   }
-  std::ranges::copy_if(scores, std::back_inserter(out.types), [](const Score& s) { return s.right + s.wrong + s.missed > 0; });
+  std::ranges::copy_if(scores, std::back_inserter(out.types),
+                       [](const Score& s) { return s.right + s.wrong + s.missed > 0; });
   return out;
 }
 

@@ -7,8 +7,8 @@
 
 namespace hearth::privacy {
 
-/// JSON text with each string and each number (which becomes a string when it changes) replaced by what `change` makes of
-/// it. Names of members stay. Text that is no JSON comes back somehow changed, never cut.
+/// JSON text with each string and each number (which becomes a string when it changes) replaced by what `change` makes
+/// of it. Names of members stay. Text that is no JSON comes back somehow changed, never cut.
 std::string change_json(std::string_view json, const std::function<std::string(std::string_view)>& change);
 
 /// As the inside of a JSON string.

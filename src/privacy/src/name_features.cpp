@@ -39,7 +39,8 @@ bool is_capital(std::string_view text, std::size_t at) {
   const char c = text[at];
   if (c >= 'A' && c <= 'Z') return true;
   // Capitals of Latin-1, as UTF-8: C3 80 to C3 9E.
-  return static_cast<unsigned char>(c) == 0xC3 && at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0x9F;
+  return static_cast<unsigned char>(c) == 0xC3 && at + 1 < text.size() &&
+         static_cast<unsigned char>(text[at + 1]) < 0x9F;
 }
 
 char shape_of(std::string_view text, std::size_t at) {
@@ -83,8 +84,8 @@ std::size_t end_of_token(std::string_view text, std::size_t at, std::size_t stop
 
 }  // namespace
 
-const std::array<std::uint16_t, NameModel::kTags> kTypeOfTag{kBuiltIns,    kPerson, kAddress, kLocation, kOrganization, kNationality,
-                                                             kTitle, kAge,    kDate,    kPhone};
+const std::array<std::uint16_t, NameModel::kTags> kTypeOfTag{kBuiltIns,    kPerson, kAddress, kLocation, kOrganization,
+                                                             kNationality, kTitle,  kAge,     kDate,     kPhone};
 
 std::uint8_t tag_of_type(std::uint16_t type) {
   const auto found = std::ranges::find(kTypeOfTag.begin() + 1, kTypeOfTag.end(), type);

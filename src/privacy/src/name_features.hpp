@@ -28,7 +28,8 @@ struct Token {
 std::vector<Token> tokens_of(std::string_view text, const Findings& known);
 
 using Features = std::array<std::uint32_t, NameModel::kFeatures>;  // rows of the weights
-Features features_of(std::string_view text, const std::vector<Token>& tokens, std::size_t at, std::uint8_t before, std::uint8_t before_that);
+Features features_of(std::string_view text, const std::vector<Token>& tokens, std::size_t at, std::uint8_t before,
+                     std::uint8_t before_that);
 
 /// Which of 2^12 bits stands for a word.
 inline std::uint32_t trigger_bit(const Token& token) { return (token.word >> 7) & 0xFFFU; }

@@ -60,12 +60,14 @@ void NameModel::find(std::string_view text, const Findings& known, Findings& out
     const std::uint16_t type = kTypeOfTag[tag];
     if (tag == 0) {
       open = false;
-    } else if (open && out.back().type == type && joins(text.substr(out.back().end, token.begin - out.back().end), type)) {
+    } else if (open && out.back().type == type &&
+               joins(text.substr(out.back().end, token.begin - out.back().end), type)) {
       if (!token.mark) out.back().end = token.end;  // a mark belongs to it when a word follows
       if (text[token.begin] == '.' && out.back().end == token.begin && type == kTitle) out.back().end = token.end;
     } else if (!token.mark) {
       constexpr float kSure = 60;
-      out.push_back({.type = type, .begin = token.begin, .end = token.end, .score = 1 / (1 + std::exp(-margin / kSure)) * 0.8F});
+      out.push_back(
+          {.type = type, .begin = token.begin, .end = token.end, .score = 1 / (1 + std::exp(-margin / kSure)) * 0.8F});
       open = true;
     }
     before_that = before;
@@ -74,7 +76,8 @@ void NameModel::find(std::string_view text, const Findings& known, Findings& out
   // A number that is guessed to be a telephone's has to have enough digits for one: it gives a text its label.
   constexpr std::ptrdiff_t kDigits = 6;
   std::erase_if(out, [&](const Finding& finding) {
-    return finding.type == kPhone && std::ranges::count_if(text.substr(finding.begin, finding.end - finding.begin), is_digit) < kDigits;
+    return finding.type == kPhone &&
+           std::ranges::count_if(text.substr(finding.begin, finding.end - finding.begin), is_digit) < kDigits;
   });
 }
 

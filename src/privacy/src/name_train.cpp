@@ -41,7 +41,10 @@ class NameTrainer {
       : weights_(kRows), totals_(kRows), updated_(kRows) {
     model_.triggers_.assign((std::size_t{1} << 12) / 8, 0);
     for (std::size_t text = 0; text < texts.size(); ++text) {
-      Example example{.text = texts[text].text, .tokens = tokens_of(texts[text].text, known[text]), .tags = {}, .plain = texts[text].plain};
+      Example example{.text = texts[text].text,
+                      .tokens = tokens_of(texts[text].text, known[text]),
+                      .tags = {},
+                      .plain = texts[text].plain};
       example.tags = tags_of(example.tokens, texts[text].findings);
       for (std::size_t i = 0; i < example.tokens.size(); ++i) {
         const Token& token = example.tokens[i];

@@ -35,15 +35,15 @@ bool is_invisible(std::uint32_t c) {
 }
 
 /// The first digits of scripts that have ten of their own in a row (Unicode, category Nd).
-constexpr auto kZeros = std::to_array<std::uint32_t>({0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6,
-                                                      0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040, 0x17E0, 0x1810,
-                                                      0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1FBF0});
+constexpr auto kZeros = std::to_array<std::uint32_t>(
+    {0x660, 0x6F0, 0x7C0,  0x966,  0x9E6,  0xA66,  0xAE6,   0xB66,   0xBE6,   0xC66,   0xCE6,   0xD66,  0xE50,
+     0xED0, 0xF20, 0x1040, 0x17E0, 0x1810, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1FBF0});
 
 /// Letters that are Latin ones to the eye (of Unicode's confusables.txt, those of Cyrillic and Greek).
 constexpr auto kLookalikes = std::to_array<std::pair<std::uint32_t, char>>(
     {{0x391, 'A'}, {0x392, 'B'}, {0x395, 'E'}, {0x396, 'Z'}, {0x397, 'H'}, {0x399, 'I'}, {0x39A, 'K'}, {0x39C, 'M'},
-     {0x39D, 'N'}, {0x39F, 'O'}, {0x3A1, 'P'}, {0x3A4, 'T'}, {0x3A5, 'Y'}, {0x3A7, 'X'}, {0x3BD, 'v'}, {0x3BF, 'o'}, {0x3C1, 'p'},
-     {0x405, 'S'}, {0x406, 'I'}, {0x408, 'J'}, {0x410, 'A'}, {0x412, 'B'}, {0x415, 'E'}, {0x41A, 'K'},
+     {0x39D, 'N'}, {0x39F, 'O'}, {0x3A1, 'P'}, {0x3A4, 'T'}, {0x3A5, 'Y'}, {0x3A7, 'X'}, {0x3BD, 'v'}, {0x3BF, 'o'},
+     {0x3C1, 'p'}, {0x405, 'S'}, {0x406, 'I'}, {0x408, 'J'}, {0x410, 'A'}, {0x412, 'B'}, {0x415, 'E'}, {0x41A, 'K'},
      {0x41C, 'M'}, {0x41D, 'H'}, {0x41E, 'O'}, {0x420, 'P'}, {0x421, 'C'}, {0x422, 'T'}, {0x423, 'Y'}, {0x425, 'X'},
      {0x430, 'a'}, {0x435, 'e'}, {0x43E, 'o'}, {0x440, 'p'}, {0x441, 'c'}, {0x443, 'y'}, {0x445, 'x'}, {0x455, 's'},
      {0x456, 'i'}, {0x458, 'j'}, {0x501, 'd'}, {0x51B, 'q'}, {0x51D, 'w'}});
@@ -69,8 +69,8 @@ char lookalike(std::uint32_t c) {
 }  // namespace
 
 bool needs_normalizing(std::string_view text) {
-  // Letters of Latin, é and ß, begin with C3 to CA; everything that is mapped above comes later, but for the soft hyphen
-  // and the no-break space.
+  // Letters of Latin, é and ß, begin with C3 to CA; everything that is mapped above comes later, but for the soft
+  // hyphen and the no-break space.
   return std::ranges::any_of(text, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte >= 0xCD || byte == 0xC2;
@@ -91,9 +91,8 @@ Normalized normalize(std::string_view text) {
     if (at >= run_end) {
       run_end = at;
       while (run_end < text.size() && !is_space(text[run_end])) ++run_end;
-      latin = std::ranges::any_of(text.substr(at, run_end - at), [](char c) {
-        return static_cast<unsigned char>(c) < 0x80 && is_letter(c);
-      });
+      latin = std::ranges::any_of(text.substr(at, run_end - at),
+                                  [](char c) { return static_cast<unsigned char>(c) < 0x80 && is_letter(c); });
       if (run_end == at) ++run_end;
     }
     const Character c = character_at(text, at);

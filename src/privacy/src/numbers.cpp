@@ -14,8 +14,8 @@
 namespace hearth::privacy {
 namespace {
 
-constexpr std::size_t kRunMax = 256;       // bytes of digits and separators that are looked at together
-constexpr std::size_t kLeastBytes = 6;     // 1/2/34
+constexpr std::size_t kRunMax = 256;    // bytes of digits and separators that are looked at together
+constexpr std::size_t kLeastBytes = 6;  // 1/2/34
 constexpr std::size_t kLeastDigits = 4;
 constexpr std::size_t kMostDigits = 19;
 constexpr std::size_t kMostGroups = 8;     // of one number
@@ -62,8 +62,8 @@ class Context {
 
  private:
   using Words = std::string_view;
-  static constexpr std::array<Words, 11> kBirth{"born",      "birth",    "dob",        "d.o.b",   "geboren", "geb.",
-                                                "naissance", "né le",    "née le",     "nacimiento", "nascita"};
+  static constexpr std::array<Words, 11> kBirth{"born",      "birth", "dob",    "d.o.b",      "geboren", "geb.",
+                                                "naissance", "né le", "née le", "nacimiento", "nascita"};
   static constexpr std::array<Words, 3> kSocial{"ssn", "social security", "social-security"};
   static constexpr std::array<Words, 11> kCards{"card",        "visa",  "mastercard", "amex",    "credit", "debit",
                                                 "kreditkarte", "karte", "carte",      "tarjeta", "carta"};
@@ -71,9 +71,9 @@ class Context {
   static constexpr std::array<Words, 4> kTax{"steuer", "idnr", "tin", "tax"};
   static constexpr std::array<Words, 5> kInsee{"nir", "insee", "sécurité sociale", "securite sociale", "sécu"};
   static constexpr std::array<Words, 4> kMine{"my number", "mynumber", "マイナンバー", "個人番号"};
-  static constexpr std::array<Words, 18> kCalls{"phone", "call",     "tel",     "mobile", "fax",     "cell",
-                                                "dial",  "ring",     "number",  "contact", "reach",  "whatsapp",
-                                                "sms",   "text",     "téléphone", "teléfono", "handy", "mobil"};
+  static constexpr std::array<Words, 18> kCalls{"phone", "call", "tel",       "mobile",   "fax",   "cell",
+                                                "dial",  "ring", "number",    "contact",  "reach", "whatsapp",
+                                                "sms",   "text", "téléphone", "teléfono", "handy", "mobil"};
   static constexpr std::array<std::span<const Words>, topics> kWords{kBirth, kSocial, kCards, kHealth,
                                                                      kTax,   kInsee,  kMine,  kCalls};
   std::string_view text_;
@@ -177,7 +177,8 @@ std::optional<Kind> as_identifier(const Number& n, const Context& context) {
 
 /// Two years, or the ends of a range of them.
 bool are_years(const Number& n) {
-  return n.shaped({4, 4}) && (n.digits()[0] == '1' || n.digits()[0] == '2') && (n.digits()[4] == '1' || n.digits()[4] == '2');
+  return n.shaped({4, 4}) && (n.digits()[0] == '1' || n.digits()[0] == '2') &&
+         (n.digits()[4] == '1' || n.digits()[4] == '2');
 }
 
 std::optional<Kind> as_phone(const Number& n, const Context& context) {
@@ -200,7 +201,8 @@ std::optional<Kind> as_phone(const Number& n, const Context& context) {
   // Two groups are as often a postcode and a house number, pairs a list; the words around may still tell (NameModel).
   const bool pairs = std::ranges::max(n.sizes()) == 2;
   const bool french = pairs && n.digits()[0] == '0' && n.sizes().size() == 5;
-  if (french || (pairs && n.separator == '-' && size >= 8) || (!pairs && n.sizes().size() > 2)) return Kind{kPhone, 0.5F};
+  if (french || (pairs && n.separator == '-' && size >= 8) || (!pairs && n.sizes().size() > 2))
+    return Kind{kPhone, 0.5F};
   return {};
 }
 
@@ -229,7 +231,8 @@ std::size_t after_extension(std::string_view text, std::size_t end) {
 
 std::optional<Finding> classify(const Number& n, const Context& context) {
   const std::size_t extension = after_extension(n.text, n.end);
-  if (!begins_word(n.text, n.begin) || (!ends_word(n.text, n.end) && extension == n.end && n.text[n.end] != 'T')) return {};
+  if (!begins_word(n.text, n.begin) || (!ends_word(n.text, n.end) && extension == n.end && n.text[n.end] != 'T'))
+    return {};
   std::optional<Kind> kind = as_date(n, context);
   if (!kind) kind = as_identifier(n, context);
   if (!kind) kind = as_phone(n, context);

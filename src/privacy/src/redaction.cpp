@@ -11,8 +11,8 @@
 namespace hearth::privacy {
 namespace {
 
-/// Calls `plain` with each text of a request and `json` with each text that is JSON. One list for scanning and hiding, so
-/// that nothing is scanned and not hidden by oversight.
+/// Calls `plain` with each text of a request and `json` with each text that is JSON. One list for scanning and hiding,
+/// so that nothing is scanned and not hidden by oversight.
 template <class Plain, class Json>
 void visit(auto& message, Plain plain, Json json)
   requires requires { message.role; }
@@ -117,7 +117,8 @@ struct Placeholders::Pass {
         continue;
       }
       out += text.substr(done, finding.begin - done);
-      out += placeholder_for(text.substr(finding.begin, finding.end - finding.begin), scanner.types()[finding.type].name);
+      out +=
+          placeholder_for(text.substr(finding.begin, finding.end - finding.begin), scanner.types()[finding.type].name);
       done = finding.end;
     }
     out += text.substr(done);
@@ -134,7 +135,8 @@ struct Placeholders::Pass {
   }
 };
 
-void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::ChatRequest& request) {
+void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types,
+                        inference::ChatRequest& request) {
   Pass{scanner, hidden_types, *this, {}}.run(request);
   request.verbatim = nullptr;  // those bytes say what was hidden
 }
@@ -146,7 +148,8 @@ void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_
                         inference::EmbeddingRequest& request) {
   Pass{scanner, hidden_types, *this, {}}.run(request);
 }
-void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::RerankRequest& request) {
+void Placeholders::hide(const Scanner& scanner, const std::vector<bool>& hidden_types,
+                        inference::RerankRequest& request) {
   Pass{scanner, hidden_types, *this, {}}.run(request);
 }
 

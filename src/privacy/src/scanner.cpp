@@ -147,7 +147,8 @@ Result<> Scanner::compile() {
     HEARTH_TRY(const std::uint16_t type, new_type(list.name));
     for (const std::string& word : list.words) {
       if (word.empty() || !is_word(word.front()) || !is_word(word.back())) {
-        return wrong(fmt::format("\"{}\" in the word list \"{}\" does not begin and end with a letter or digit", word, list.name));
+        return wrong(fmt::format("\"{}\" in the word list \"{}\" does not begin and end with a letter or digit", word,
+                                 list.name));
       }
       entries.push_back({.pattern = escaped(word), .flags = HS_FLAG_SOM_LEFTMOST | HS_FLAG_CASELESS, .type = type});
     }
@@ -167,7 +168,8 @@ Result<> Scanner::compile() {
   }
   hs_compile_error_t* error = nullptr;
   const auto count = static_cast<unsigned>(patterns.size());
-  if (hs_compile_multi(patterns.data(), flags.data(), ids.data(), count, HS_MODE_BLOCK, nullptr, &automaton_->database, &error) == HS_SUCCESS) {
+  if (hs_compile_multi(patterns.data(), flags.data(), ids.data(), count, HS_MODE_BLOCK, nullptr, &automaton_->database,
+                       &error) == HS_SUCCESS) {
     return {};
   }
   const std::string why = error->message;
@@ -189,9 +191,12 @@ void Scanner::scan_plain(std::string_view text, Findings& out) const {
     const Automaton::Entry& entry = automaton_->entries[match.entry];
     if (match.begin < settled[match.entry]) continue;
     if (entry.encoded) {
-      settled[match.entry] = check_base64(text, match.begin, match.end, [&](std::string_view inside, Findings& found) {
-        if (inside.size() < text.size()) scan_plain(inside, found);
-      }, out);
+      settled[match.entry] = check_base64(
+          text, match.begin, match.end,
+          [&](std::string_view inside, Findings& found) {
+            if (inside.size() < text.size()) scan_plain(inside, found);
+          },
+          out);
     } else if (entry.check != nullptr) {
       settled[match.entry] = entry.check(text, match.begin, match.end, out);
     } else if (begins_word(text, match.begin) && ends_word(text, match.end)) {

@@ -46,7 +46,8 @@ std::size_t check_token(std::string_view text, std::size_t begin, std::size_t en
 bool is_placeholder(std::string_view value) {
   std::string lower{value};
   std::ranges::transform(lower, lower.begin(), to_lower);
-  constexpr auto kSigns = std::to_array<std::string_view>({"${", "{{", "<", "your", "xxxx", "****", "example", "os.environ", "process.env", "getenv"});
+  constexpr auto kSigns = std::to_array<std::string_view>(
+      {"${", "{{", "<", "your", "xxxx", "****", "example", "os.environ", "process.env", "getenv"});
   return std::ranges::any_of(kSigns, [&](std::string_view sign) { return lower.find(sign) != std::string::npos; });
 }
 
@@ -71,7 +72,8 @@ std::size_t check_assigned(std::string_view text, std::size_t, std::size_t end, 
 /// "eyJ…": a JSON object in base64url; three of them with dots between are a JWT.
 std::size_t check_jwt(std::string_view text, std::size_t begin, std::size_t end, Findings& out) {
   int dots = 0;
-  while (end < text.size() && (is_word(text[end]) || text[end] == '-' || text[end] == '.')) dots += text[end++] == '.' ? 1 : 0;
+  while (end < text.size() && (is_word(text[end]) || text[end] == '-' || text[end] == '.'))
+    dots += text[end++] == '.' ? 1 : 0;
   if (dots >= 2) add(out, kSecret, begin, end, 0.95F);
   return end;
 }
@@ -80,30 +82,36 @@ std::size_t check_jwt(std::string_view text, std::size_t begin, std::size_t end,
 std::size_t check_private_key(std::string_view text, std::size_t begin, std::size_t end, Findings& out) {
   const std::size_t closing = text.find("-----END", end);
   std::size_t last = closing == std::string_view::npos ? text.size() : text.find("-----", closing + 8);
-  last = last == std::string_view::npos ? text.size() : std::min(text.size(), last + (closing == std::string_view::npos ? 0 : 5));
+  last = last == std::string_view::npos ? text.size()
+                                        : std::min(text.size(), last + (closing == std::string_view::npos ? 0 : 5));
   add(out, kPrivateKey, begin, last, 1);
   return last;
 }
 
 constexpr auto kSecrets = std::to_array<Detector>({
-    {R"(\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{16})", false, check_token},                  // AWS
-    {R"(\bgh[pousr]_[A-Za-z0-9]{20}|\bgithub_pat_[A-Za-z0-9_]{20})", false, check_token},   // GitHub
+    {R"(\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{16})", false, check_token},                          // AWS
+    {R"(\bgh[pousr]_[A-Za-z0-9]{20}|\bgithub_pat_[A-Za-z0-9_]{20})", false, check_token},           // GitHub
     {R"(\bgl(?:pat|dt|rt|soat|cbt|ptt|ft|imt|agent|oas)-[A-Za-z0-9_\-]{20})", false, check_token},  // GitLab
-    {R"(\bsk-[A-Za-z0-9_\-]{20})", false, check_token},                                     // OpenAI, Anthropic, others
-    {R"(\bAIza[0-9A-Za-z_\-]{35}|\bya29\.[0-9A-Za-z_\-]{20}|\bGOCSPX-[0-9A-Za-z_\-]{20})", false, check_token},  // Google
-    {R"(\bxox[abeoprs]-[0-9A-Za-z\-]{10}|\bxapp-\d-[A-Z0-9]{8}|hooks\.slack\.com/services/T)", false, check_token},  // Slack
+    {R"(\bsk-[A-Za-z0-9_\-]{20})", false, check_token},  // OpenAI, Anthropic, others
+    {R"(\bAIza[0-9A-Za-z_\-]{35}|\bya29\.[0-9A-Za-z_\-]{20}|\bGOCSPX-[0-9A-Za-z_\-]{20})", false,
+     check_token},  // Google
+    {R"(\bxox[abeoprs]-[0-9A-Za-z\-]{10}|\bxapp-\d-[A-Z0-9]{8}|hooks\.slack\.com/services/T)", false,
+     check_token},                                                                                    // Slack
     {R"(\b(?:[sr]k|pk)_(?:live|test)_[0-9A-Za-z]{16}|\bwhsec_[0-9A-Za-z]{20})", false, check_token},  // Stripe
-    {R"(\bSG\.[A-Za-z0-9_\-]{16})", false, check_token},                                    // SendGrid
-    {R"(\b(?:SK|AC)[0-9a-f]{32}|\bkey-[0-9a-f]{32})", false, check_token},                  // Twilio, Mailgun
+    {R"(\bSG\.[A-Za-z0-9_\-]{16})", false, check_token},                                              // SendGrid
+    {R"(\b(?:SK|AC)[0-9a-f]{32}|\bkey-[0-9a-f]{32})", false, check_token},                            // Twilio, Mailgun
     {R"(\bnpm_[A-Za-z0-9]{30}|\bpypi-[A-Za-z0-9_\-]{30}|\brubygems_[a-f0-9]{40})", false, check_token},  // registries
-    {R"(\bhf_[A-Za-z0-9]{30}|\bgsk_[A-Za-z0-9]{20}|\bnvapi-[A-Za-z0-9_\-]{20}|\bpplx-[A-Za-z0-9]{20}|\bxai-[A-Za-z0-9]{20}|\br8_[A-Za-z0-9]{20})", false, check_token},
-    {R"(\bdo[opr]_v1_[a-f0-9]{40}|\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|\bdapi[a-f0-9]{32}|\bhv[sb]\.[A-Za-z0-9_\-]{20}|\bglsa_[A-Za-z0-9]{20}|\blin_api_[A-Za-z0-9]{20}|\bATATT3[A-Za-z0-9_\-]{20}|\bsq0[a-z]{3}-[A-Za-z0-9_\-]{20}|\bage-secret-key-1)", false, check_token},
+    {R"(\bhf_[A-Za-z0-9]{30}|\bgsk_[A-Za-z0-9]{20}|\bnvapi-[A-Za-z0-9_\-]{20}|\bpplx-[A-Za-z0-9]{20}|\bxai-[A-Za-z0-9]{20}|\br8_[A-Za-z0-9]{20})",
+     false, check_token},
+    {R"(\bdo[opr]_v1_[a-f0-9]{40}|\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|\bdapi[a-f0-9]{32}|\bhv[sb]\.[A-Za-z0-9_\-]{20}|\bglsa_[A-Za-z0-9]{20}|\blin_api_[A-Za-z0-9]{20}|\bATATT3[A-Za-z0-9_\-]{20}|\bsq0[a-z]{3}-[A-Za-z0-9_\-]{20}|\bage-secret-key-1)",
+     false, check_token},
     {R"(\bhth-[a-z2-7]{16}-[a-z2-7]{20})", false, check_token},
     {R"(AccountKey=[A-Za-z0-9+/]{30}|SharedAccessKey=[A-Za-z0-9+/]{20})", false, check_token},  // Azure
     {R"(\bBearer [A-Za-z0-9._\-]{20}|\bBasic [A-Za-z0-9+/]{16})", false, check_token},
     {R"(\beyJ[A-Za-z0-9_\-]{10})", false, check_jwt},
     {R"(-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY)", false, check_private_key},
-    {R"((?:api[_\-]?key|secret|passwd|password|passwort|passphrase|token|access[_\-]?key|credential|pwd)["'\]]{0,2}\s{0,3}(?:=|:|:=|=>)\s{0,3}["'`]?[^\s"'`=:>])", true, check_assigned},
+    {R"((?:api[_\-]?key|secret|passwd|password|passwort|passphrase|token|access[_\-]?key|credential|pwd)["'\]]{0,2}\s{0,3}(?:=|:|:=|=>)\s{0,3}["'`]?[^\s"'`=:>])",
+     true, check_assigned},
     {R"((?:password|passphrase|pass ?code|api key|secret|token) is:? ["'`]?[^\s"'`])", true, check_assigned},
 });
 

@@ -19,9 +19,8 @@ bool has_word(std::string_view window, bool inside_word, std::span<const std::st
   for (std::size_t at = 0; at < text.size(); ++at) {
     const bool goes_on = at == 0 ? inside_word : is_word(text[at - 1]);
     if (goes_on || !is_word(text[at])) continue;
-    if (std::ranges::any_of(words, [&](std::string_view word) {
-          return word[0] == text[at] && text.substr(at).starts_with(word);
-        })) {
+    if (std::ranges::any_of(
+            words, [&](std::string_view word) { return word[0] == text[at] && text.substr(at).starts_with(word); })) {
       return true;
     }
   }

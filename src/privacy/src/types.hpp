@@ -9,10 +9,36 @@ namespace hearth::privacy {
 
 /// The types that come with the program, in the order of built_in_types(). Custom ones follow.
 enum BuiltIn : std::uint16_t {
-  kEmail, kPhone, kCard, kIban, kSsn, kNhs, kNino, kSteuerId, kNir, kDni, kCodiceFiscale, kMyNumber, kIp, kMac,
-  kUrlCredentials, kUrl, kDateOfBirth, kDate, kMrn, kDriverLicense, kSecret, kPrivateKey,
+  kEmail,
+  kPhone,
+  kCard,
+  kIban,
+  kSsn,
+  kNhs,
+  kNino,
+  kSteuerId,
+  kNir,
+  kDni,
+  kCodiceFiscale,
+  kMyNumber,
+  kIp,
+  kMac,
+  kUrlCredentials,
+  kUrl,
+  kDateOfBirth,
+  kDate,
+  kMrn,
+  kDriverLicense,
+  kSecret,
+  kPrivateKey,
   // Guessed from the words around (name_model.hpp):
-  kPerson, kAddress, kLocation, kOrganization, kNationality, kTitle, kAge,
+  kPerson,
+  kAddress,
+  kLocation,
+  kOrganization,
+  kNationality,
+  kTitle,
+  kAge,
   kBuiltIns
 };
 

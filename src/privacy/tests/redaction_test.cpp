@@ -75,7 +75,9 @@ TEST(Redaction, KeepsArgumentsOfToolsJson) {
   ChatRequest request;
   inference::Message call{.role = "assistant"};
   call.tool_calls.push_back(
-      {.id = "1", .name = "send", .arguments = R"({"to":"a@example.org","text":"hi\nb@example.org \"x\"","card":4111111111111111})"});
+      {.id = "1",
+       .name = "send",
+       .arguments = R"({"to":"a@example.org","text":"hi\nb@example.org \"x\"","card":4111111111111111})"});
   request.messages = {call};
   auto map = std::make_shared<Placeholders>();
   map->hide(scanner(), hiding({kEmail, kCard}), request);

@@ -72,10 +72,10 @@ TEST(Scanner, FindsEachKind) {
 
 TEST(Scanner, LeavesOthersAlone) {
   for (const std::string_view text :
-       {"The year 1999 and 2001", "pi is 3.14159265358979", "1 2 3 4 5 6 7 8 9 10", "std::vector<int> a::b", "version 1.2.3.4",
-        "12:30:45", "127.0.0.1", "order 4111111111111112", "0x1F 0x2A", "password = os.environ[\"PASSWORD\"]",
-        "token = next(tokens)", "for (int i = 0; i < 10; ++i)", "f(a@b)", "1914 - 1918",
-        "GB82WEST12345698765433", "the hotel in 24567821 rooms", "10 20 30 40"}) {
+       {"The year 1999 and 2001", "pi is 3.14159265358979", "1 2 3 4 5 6 7 8 9 10", "std::vector<int> a::b",
+        "version 1.2.3.4", "12:30:45", "127.0.0.1", "order 4111111111111112", "0x1F 0x2A",
+        "password = os.environ[\"PASSWORD\"]", "token = next(tokens)", "for (int i = 0; i < 10; ++i)", "f(a@b)",
+        "1914 - 1918", "GB82WEST12345698765433", "the hotel in 24567821 rooms", "10 20 30 40"}) {
     EXPECT_THAT(found(text), IsEmpty()) << text;
   }
 }
@@ -88,12 +88,12 @@ TEST(Scanner, FindsAWholePrivateKeyAlsoWithoutItsEnd) {
 }
 
 TEST(Scanner, SeesThroughDisguises) {
-  EXPECT_EQ(found("４１１１ １１１１ １１１１ １１１１").size(), 1U);               // full width
-  EXPECT_EQ(found("4111\u200B1111\u200B1111\u200B1111").size(), 1U);          // zero-width spaces
-  EXPECT_EQ(found("41\u00AD11 1111 1111 1111").size(), 1U);                    // soft hyphen
-  EXPECT_EQ(found("4111\u20131111\u20131111\u20131111").size(), 1U);          // en dashes
-  EXPECT_EQ(found("٤١١١١١١١١١١١١١١١").size(), 1U);                           // Arabic digits
-  EXPECT_EQ(found("\u0430lice@ex\u0430mple.org").size(), 1U);                   // Cyrillic a
+  EXPECT_EQ(found("４１１１ １１１１ １１１１ １１１１").size(), 1U);                   // full width
+  EXPECT_EQ(found("4111\u200B1111\u200B1111\u200B1111").size(), 1U);                    // zero-width spaces
+  EXPECT_EQ(found("41\u00AD11 1111 1111 1111").size(), 1U);                             // soft hyphen
+  EXPECT_EQ(found("4111\u20131111\u20131111\u20131111").size(), 1U);                    // en dashes
+  EXPECT_EQ(found("٤١١١١١١١١١١١١١١١").size(), 1U);                                      // Arabic digits
+  EXPECT_EQ(found("\u0430lice@ex\u0430mple.org").size(), 1U);                           // Cyrillic a
   EXPECT_EQ(found("see bWFpbCBib2JAZXhhbXBsZS5vcmcgbm93IHBsZWFzZQ== now").size(), 1U);  // base64
   const auto names = *Scanner::make({.names = false});
   EXPECT_EQ(found(*names, "Это просто русский текст без данных").size(), 0U);
@@ -165,8 +165,10 @@ TEST(Scanner, RefusesPatternsThatItCannotPromise) {
   };
   EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = "(a)\\1"}}}), HasSubstr("\"a\" cannot be used"));
   EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = "(?=a)b"}}}), HasSubstr("cannot be used"));
-  EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = "a*"}}}), HasSubstr("cannot be used"));  // matches nothing at all
-  EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = "(?:(?:x{1,900}y){1,900}z){1,900}"}}}), HasSubstr("cannot be used"));
+  EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = "a*"}}}),
+              HasSubstr("cannot be used"));  // matches nothing at all
+  EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = "(?:(?:x{1,900}y){1,900}z){1,900}"}}}),
+              HasSubstr("cannot be used"));
   EXPECT_THAT(why({.patterns = {{.name = "a", .pattern = std::string(600, 'x')}}}), HasSubstr("longer than 512"));
   EXPECT_THAT(why({.patterns = {{.name = "email", .pattern = "x"}}}), HasSubstr("another detector"));
   EXPECT_THAT(why({.words = {{.name = "w", .words = {"-x-"}}}}), HasSubstr("begin and end"));

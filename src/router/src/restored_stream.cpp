@@ -25,8 +25,8 @@ Task<std::optional<inference::Event>> RestoredStream::async_next() {
 
 std::vector<std::string> RestoredStream::degraded() const {
   std::vector<std::string> out = stream_->degraded();
-  out.push_back(fmt::format("{} {} hidden from the model", hidden_->size(),
-                            hidden_->size() == 1 ? "value was" : "values were"));
+  out.push_back(
+      fmt::format("{} {} hidden from the model", hidden_->size(), hidden_->size() == 1 ? "value was" : "values were"));
   return out;
 }
 
@@ -34,9 +34,9 @@ RestoredStream::Choice& RestoredStream::choice(std::int32_t index) {
   const auto found = choices_.find(index);
   if (found != choices_.end()) return found->second;
   return choices_
-      .emplace(index, Choice{.text = {hidden_, Restorer::Into::text},
-                             .reasoning = {hidden_, Restorer::Into::text},
-                             .calls = {}})
+      .emplace(
+          index,
+          Choice{.text = {hidden_, Restorer::Into::text}, .reasoning = {hidden_, Restorer::Into::text}, .calls = {}})
       .first->second;
 }
 

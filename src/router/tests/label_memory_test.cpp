@@ -28,8 +28,9 @@ TEST(LabelMemory, HoldsForEveryLaterRequestWithThatMessage) {
   LabelMemory memory;
   EXPECT_TRUE(memory.empty());
   memory.put(message_keys("ann", "", conversation({{"system", "a"}, {"user", kLong}}), Keys::all), Label::restricted);
-  EXPECT_EQ(label_of(memory, conversation({{"system", "b"}, {"user", kLong}, {"assistant", "x"}, {"user", "and now?"}})),
-            Label::restricted);
+  EXPECT_EQ(
+      label_of(memory, conversation({{"system", "b"}, {"user", kLong}, {"assistant", "x"}, {"user", "and now?"}})),
+      Label::restricted);
   EXPECT_EQ(label_of(memory, conversation({{"user", "something else"}, {"user", "and now?"}})), Label::public_);
   EXPECT_EQ(label_of(memory, conversation({{"user", kLong}})), Label::public_) << "the same words, said anew";
   EXPECT_EQ(memory.highest(message_keys("bob", "", conversation({{"user", kLong}}), Keys::all)), Label::public_);
@@ -38,7 +39,8 @@ TEST(LabelMemory, HoldsForEveryLaterRequestWithThatMessage) {
 TEST(LabelMemory, AShortMessageIsKnownByWhatCameBefore) {
   LabelMemory memory;
   memory.put(message_keys("ann", "", conversation({{"user", "hello"}, {"user", "yes"}}), Keys::all), Label::restricted);
-  EXPECT_EQ(label_of(memory, conversation({{"user", "good morning"}, {"user", "yes"}, {"user", "no"}})), Label::public_);
+  EXPECT_EQ(label_of(memory, conversation({{"user", "good morning"}, {"user", "yes"}, {"user", "no"}})),
+            Label::public_);
   EXPECT_EQ(label_of(memory, conversation({{"user", "hello"}, {"user", "yes"}, {"user", "no"}})), Label::restricted);
 }
 

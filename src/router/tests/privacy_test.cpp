@@ -40,7 +40,8 @@ TEST_F(PrivacyTest, WhatIsFoundRaisesTheLabel) {
 }
 
 TEST_F(PrivacyTest, HiddenValuesLeaveAsPlaceholdersAndComeBack) {
-  FakeTarget& cloud = add("far/gpt", {{.text = {"I wrote to [EMA", "IL_1] and ", "[EMAIL_2", "]."}}}, 0, 0.9, policy::Zone::cloud);
+  FakeTarget& cloud =
+      add("far/gpt", {{.text = {"I wrote to [EMA", "IL_1] and ", "[EMAIL_2", "]."}}}, 0, 0.9, policy::Zone::cloud);
   route(Strategy::direct);
   redact({"email"});
   const Got got = ask(request("auto", "write to a@example.org and b@example.org"), open);
@@ -154,10 +155,13 @@ TEST(RestoredStream, RestoresToolArgumentsAndReasoningOfEachChoice) {
   auto hidden = std::make_shared<privacy::Placeholders>();
   hidden->hide(*scanner, types, request);
   const auto call = [](std::int32_t choice, std::size_t index, std::string text) {
-    return Event{.choice = choice, .body = ToolCallDelta{.index = index, .id = "", .name = "", .arguments = std::move(text)}};
+    return Event{.choice = choice,
+                 .body = ToolCallDelta{.index = index, .id = "", .name = "", .arguments = std::move(text)}};
   };
   std::vector<Event> events{{.choice = 0, .body = ReasoningDelta{.text = "so [EMAIL_"}},
-                            call(0, 0, "{\"to\":\"[EM"), call(0, 1, "[EMAIL_1"), call(0, 0, "AIL_1]\"}"),
+                            call(0, 0, "{\"to\":\"[EM"),
+                            call(0, 1, "[EMAIL_1"),
+                            call(0, 0, "AIL_1]\"}"),
                             {.choice = 1, .body = TextDelta{.text = "[EMAIL_1", .logprobs = {}, .tokens = {}}},
                             {.choice = 0, .body = Finished{}},
                             {.choice = 1, .body = Finished{}}};

@@ -12,6 +12,8 @@
 #include "hearth/app/routing_config.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/base/result.hpp"
+#include "hearth/identity/token.hpp"
+#include "hearth/net/server_tls.hpp"
 #include "hearth/provider/local.hpp"
 
 namespace hearth::app {
@@ -22,9 +24,12 @@ struct Config {
   std::uint16_t port = 4327;
   std::filesystem::path home;  // models, history, keys
   std::string zone = "device";
-  /// none: whoever reaches the server is let in, which it must be on loopback for; keys: see identity.
-  enum class Auth : std::uint8_t { none, keys };
+  /// none: whoever reaches the server is let in, which it must be on loopback for; keys: see identity; oidc: keys, and
+  /// tokens of an issuer.
+  enum class Auth : std::uint8_t { none, keys, oidc };
   Auth auth = Auth::none;
+  identity::Issuer issuer;           // of auth oidc
+  std::optional<net::TlsFiles> tls;  // none: plain HTTP
   std::vector<provider::ConfiguredModel> models;
   Routing routing;
   std::chrono::seconds keep_alive{300};

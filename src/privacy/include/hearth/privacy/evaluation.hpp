@@ -23,7 +23,8 @@ struct Score {
   double f2() const;  // recall counts four times as much (van Rijsbergen's F with beta 2)
 };
 
-/// By words, as presidio-research counts. `overall`: is a word part of anything, whatever type; then each type by itself.
+/// By words, as presidio-research counts. `overall`: is a word part of anything, whatever type; then each type by
+/// itself.
 struct Evaluation {
   Score overall;
   std::vector<Score> types;  // of those that occur, in the order of the built-in ones

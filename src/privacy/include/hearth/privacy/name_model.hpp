@@ -17,14 +17,14 @@ namespace hearth::privacy {
 struct MarkedText {
   std::string text;
   Findings findings;  // types are built-in ones
-  /// Nothing is marked, and nothing is there but perhaps names: ordinary text, to learn from what is none. A word with a
-  /// capital that such texts never write without one teaches nothing.
+  /// Nothing is marked, and nothing is there but perhaps names: ordinary text, to learn from what is none. A word with
+  /// a capital that such texts never write without one teaches nothing.
   bool plain = false;
 };
 
-/// Guesses names of people, places and organizations, addresses, nationalities, titles, ages and dates from the shape of
-/// a word and the words around it: an averaged perceptron, one word after the other (Collins 2002). It knows no list of
-/// names, so it finds some that nobody has listed and misses many. Immutable; any thread.
+/// Guesses names of people, places and organizations, addresses, nationalities, titles, ages and dates from the shape
+/// of a word and the words around it: an averaged perceptron, one word after the other (Collins 2002). It knows no list
+/// of names, so it finds some that nobody has listed and misses many. Immutable; any thread.
 class NameModel {
  public:
   /// `known`: what patterns find in each text (Scanner without names), as find() will be given it. Deterministic.

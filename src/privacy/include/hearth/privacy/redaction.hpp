@@ -20,12 +20,12 @@ inference::Label label_of(const Scanner& scanner, const inference::EmbeddingRequ
 inference::Label label_of(const Scanner& scanner, const inference::RerankRequest& request);
 
 /// What was hidden: "[EMAIL_1]" stands for an address. The same value has the same placeholder everywhere in a
-/// conversation, also in its next turn: numbers are given in the order of first appearance, which does not change. So the
-/// map lives as long as one request and is kept nowhere. Never logged: it has no way to be printed.
+/// conversation, also in its next turn: numbers are given in the order of first appearance, which does not change. So
+/// the map lives as long as one request and is kept nowhere. Never logged: it has no way to be printed.
 class Placeholders {
  public:
-  /// In place. What remains is to be scanned again: fields that are left alone (the schemas of tools, pictures) and types
-  /// that are not hidden may still be there.
+  /// In place. What remains is to be scanned again: fields that are left alone (the schemas of tools, pictures) and
+  /// types that are not hidden may still be there.
   void hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::ChatRequest& request);
   void hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::CompletionRequest& request);
   void hide(const Scanner& scanner, const std::vector<bool>& hidden_types, inference::EmbeddingRequest& request);

@@ -37,14 +37,15 @@ class Scanner {
     bool names = true;                               // guess names, addresses and the like too
     std::shared_ptr<const NameModel> name_model;     // null: the built-in one
   };
-  /// invalid_request for a pattern that cannot be compiled, that matches the empty text or that would be too big, a name
-  /// that is taken, a label for a type that is not there. Takes about a tenth of a second.
+  /// invalid_request for a pattern that cannot be compiled, that matches the empty text or that would be too big, a
+  /// name that is taken, a label for a type that is not there. Takes about a tenth of a second.
   static Result<std::shared_ptr<const Scanner>> make(Options options);
   ~Scanner();
   Scanner(const Scanner&) = delete;
   Scanner& operator=(const Scanner&) = delete;
 
-  /// Sorted, none inside another. Tens of microseconds for a prompt of 2,000 tokens. The thread keeps its scratch space.
+  /// Sorted, none inside another. Tens of microseconds for a prompt of 2,000 tokens. The thread keeps its scratch
+  /// space.
   Findings scan(std::string_view text) const;
   /// The highest of theirs; public without any.
   inference::Label label_of(const Findings& findings) const;
