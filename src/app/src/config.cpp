@@ -77,6 +77,7 @@ class ConfigReader {
                         {"cluster", [this] { config_.zone = "cluster"; }},
                         {"cloud", [this] { config_.zone = "cloud"; }}}),
         {"auth", [this](const YAML::Node& node) { return nested(node, "auth", auth_keys()); }},
+        {"sandbox", into(config_.sandbox)},
         {"tls", [this](const YAML::Node& node) { return read_tls(node); }},
         {"audit", [this](const YAML::Node& node) { return nested(node, "audit", audit_keys()); }},
         {"models", [this](const YAML::Node& node) { return read_models(node); }},

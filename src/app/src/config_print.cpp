@@ -103,6 +103,7 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "home" << YAML::Value << config.home.string();
   out << YAML::Key << "zone" << YAML::Value << config.zone;
   print_auth(out, config);
+  out << YAML::Key << "sandbox" << YAML::Value << config.sandbox;
   if (config.tls) print_tls(out, *config.tls);
   out << YAML::Key << "audit" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "enabled" << YAML::Value
       << config.audit << YAML::Key << "keep" << YAML::Value << std::to_string(config.audit_keep.count()) + "h"

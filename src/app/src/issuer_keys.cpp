@@ -20,7 +20,8 @@ Task<Result<std::string>> async_get(net::Client& client, std::string url_text) {
   HEARTH_CO_TRY(net::Url url, net::Url::parse(url_text));
   const bool here = url.host == "127.0.0.1" || url.host == "::1" || url.host == "localhost";
   if (url.scheme != "https" && !here) {
-    co_return fail(ErrorCode::invalid_request, fmt::format("{} is not https: whoever is on the way could send keys of theirs", url_text));
+    co_return fail(ErrorCode::invalid_request,
+                   fmt::format("{} is not https: whoever is on the way could send keys of theirs", url_text));
   }
   net::ClientRequest request;
   request.url = std::move(url);

@@ -47,6 +47,22 @@ TEST(Config, SyntaxErrorsNameTheLine) {
   EXPECT_THAT(config.error().message, HasSubstr("line 2"));
 }
 
+TEST(Config, IssuersAndCertificatesAreReadAndPrinted) {
+  const auto config = parse(
+      "auth:\n  mode: oidc\n  oidc: {issuer: 'https://id.example.org', audience: hearth, admin_roles: [boss]}\n"
+      "tls: {certificate: /c.pem, key: /k.pem, client_ca: /ca.pem}\nsandbox: false\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->auth, Config::Auth::oidc);
+  EXPECT_EQ(config->issuer.admin_roles, std::vector<std::string>{"boss"});
+  EXPECT_EQ(config->tls->client_ca, "/ca.pem");
+  const std::string printed = print_config(*config);
+  const auto again = parse(printed);
+  ASSERT_TRUE(again) << again.error().message << printed;
+  EXPECT_EQ(print_config(*again), printed);
+  EXPECT_THAT(parse("auth: {mode: oidc}\n").error().message, HasSubstr("line 1: auth: mode oidc needs oidc: {issuer"));
+  EXPECT_THAT(parse("tls: {certificate: a}\n").error().message, HasSubstr("needs a certificate and its key"));
+}
+
 TEST(Config, PrivacyIsReadAndPrinted) {
   const auto config = parse(
       "privacy:\n  names: false\n  labels: {email: internal}\n"
@@ -100,9 +116,9 @@ TEST(Config, KeysAndRecords) {
   EXPECT_EQ(config->audit_keep, std::chrono::hours{48});
   EXPECT_TRUE(parse("")->audit);
   EXPECT_EQ(parse("")->auth, Config::Auth::none);
-  const auto wrong = parse("auth: {mode: oidc}\naudit: {keep: 10m}\n");
+  const auto wrong = parse("auth: {mode: magic}\naudit: {keep: 10m}\n");
   ASSERT_FALSE(wrong);
-  EXPECT_THAT(wrong.error().message, HasSubstr("line 1: auth.mode: must be one of: none, keys"));
+  EXPECT_THAT(wrong.error().message, HasSubstr("line 1: auth.mode: must be one of: none, keys, oidc"));
   EXPECT_THAT(wrong.error().message, HasSubstr("line 2: audit.keep: must be at least 1h"));
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 
 #include "command.hpp"
 #include "hearth/app/app.hpp"
+#include "hearth/app/sandbox.hpp"
 #include "hearth/base/log.hpp"
 
 namespace hearth::cli {
@@ -32,9 +35,23 @@ void reload(app::App& server, const Globals& globals, const ServeOptions& option
   if (!done) log::error("reload: the old configuration stays", {{"reason", done.error().message}});
 }
 
+/// Before there is a second thread.
+Result<> shut_in(const app::Config& config, const std::filesystem::path& file) {
+  if (app::holds_keys(config)) app::hide_memory();
+  if (!config.sandbox) return {};
+  std::error_code error;
+  std::filesystem::create_directories(config.home, error);
+  if (error)
+    return fail(ErrorCode::unavailable, fmt::format("cannot make {}: {}", config.home.string(), error.message()));
+  HEARTH_TRY(const bool entered, app::enter(app::sandbox_of(config, file)));
+  if (!entered) log::info("no sandbox: this kernel has no Landlock");
+  return {};
+}
+
 Result<> serve(const Globals& globals, const ServeOptions& options) {
   HEARTH_TRY(app::Config chosen, read_config(globals, options));
   log::init(chosen.log_level, chosen.log_format);
+  HEARTH_CHECKED(shut_in(chosen, options.config));
   HEARTH_TRY(const std::unique_ptr<app::App> server, app::App::create(std::move(chosen)));
   server->start();
   std::printf("listening on %s\n", server->url().c_str());

@@ -39,7 +39,8 @@ struct Config {
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = 64ULL << 20;
   std::chrono::seconds shutdown_grace{10};
-  bool audit = true;  // a durable record before content leaves the machine
+  bool sandbox = true;  // of `hearth serve`, where the kernel can
+  bool audit = true;    // a durable record before content leaves the machine
   std::chrono::hours audit_keep{24 * 365};
   bool ledger = true;  // off for `hearth run`, which may run beside a server on the same home
   bool paths = false;  // model names may be paths: only where the client is this process's own user (hearth run)
