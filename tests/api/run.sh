@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the black-box tests of one file (bad_input | wire | load | life | matrix | money | keys | audit | privacy | tls | oidc | peers | routing), or of all, against $HEARTH_BIN.
+# Runs the black-box tests of one file (bad_input | wire | load | life | matrix | money | keys | audit | privacy | tls | oidc | hardening | crash | peers | routing), or of all, against $HEARTH_BIN.
 set -euo pipefail
 cd "$(dirname "$0")"
 export HEARTH_SHARED=${HEARTH_SHARED:-$(realpath -m ../../../shared)}

@@ -105,7 +105,8 @@ const EVP_MD* digest_of(std::string_view algorithm) {
 std::string der_of(std::string_view signature) {
   const std::size_t half = signature.size() / 2;
   const Owned<ECDSA_SIG> pair{ECDSA_SIG_new()};
-  ECDSA_SIG_set0(pair.get(), number_of(signature.substr(0, half)).release(), number_of(signature.substr(half)).release());
+  ECDSA_SIG_set0(pair.get(), number_of(signature.substr(0, half)).release(),
+                 number_of(signature.substr(half)).release());
   unsigned char* der = nullptr;
   const int size = i2d_ECDSA_SIG(pair.get(), &der);
   std::string out{reinterpret_cast<const char*>(der), static_cast<std::size_t>(std::max(size, 0))};
@@ -181,8 +182,8 @@ bool is_signature(const KeySet::Key& key, std::string_view algorithm, std::strin
     ready = EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
             EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1;
   }
-  const bool right = ready && EVP_DigestVerify(context.get(), bytes_of(given), given.size(), bytes_of(message),
-                                               message.size()) == 1;
+  const bool right =
+      ready && EVP_DigestVerify(context.get(), bytes_of(given), given.size(), bytes_of(message), message.size()) == 1;
   ERR_clear_error();
   return right;
 }

@@ -83,7 +83,8 @@ bool is_for(const Json& claims, const std::string& audience) {
 
 Scopes scopes_of(const Issuer& issuer, const std::vector<std::string>& roles) {
   const auto has = [&](const std::vector<std::string>& wanted) {
-    return std::ranges::any_of(wanted, [&](const std::string& role) { return std::ranges::find(roles, role) != roles.end(); });
+    return std::ranges::any_of(wanted,
+                               [&](const std::string& role) { return std::ranges::find(roles, role) != roles.end(); });
   };
   auto scopes = static_cast<Scopes>(Scope::inference);
   if (has(issuer.manage_roles)) scopes |= static_cast<Scopes>(Scope::manage);

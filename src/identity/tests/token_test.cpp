@@ -54,8 +54,12 @@ struct TokenTest : testing::Test {
   IssuerOfTest issuer;
   TokenVerifier verifier{{.url = "https://id.example.org", .audience = "hearth", .admin_roles = {"boss"}}};
   Json header{{"alg", "EdDSA"}, {"kid", "k1"}, {"typ", "JWT"}};
-  Json claims{{"iss", "https://id.example.org"}, {"aud", {"other", "hearth"}}, {"sub", "nora"}, {"exp", kTime + 60},
-              {"roles", {"clinician", "with space"}}, {"team", "ward"}};
+  Json claims{{"iss", "https://id.example.org"},
+              {"aud", {"other", "hearth"}},
+              {"sub", "nora"},
+              {"exp", kTime + 60},
+              {"roles", {"clinician", "with space"}},
+              {"team", "ward"}};
 
   TokenTest() { verifier.replace(*KeySet::parse(Json{{"keys", {issuer.jwk()}}}.dump())); }
 

@@ -59,8 +59,8 @@ std::string common_name_of(X509* certificate) {
 /// A name that a log line or a header can hold.
 std::string printable(std::string name) {
   constexpr std::size_t kLongest = 256;
-  const bool plain = name.size() <= kLongest &&
-                     std::ranges::all_of(name, [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+  const bool plain =
+      name.size() <= kLongest && std::ranges::all_of(name, [](unsigned char c) { return c > 0x20 && c < 0x7F; });
   return plain ? std::move(name) : std::string{};
 }
 

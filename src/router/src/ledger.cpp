@@ -11,6 +11,7 @@
 
 #include "hearth/base/log.hpp"
 #include "hearth/store/database.hpp"
+#include "journal.hpp"
 
 namespace hearth::router {
 namespace {
@@ -39,6 +40,8 @@ constexpr std::string_view kEnd =
     "UPDATE requests SET outcome = ?2, error = ?3, decision = ?4, route = ?5, target = ?6, zone = ?7, attempts = ?8,"
     " escalated = ?9, confidence = ?10, prompt_tokens = ?11, cached_tokens = ?12, completion_tokens = ?13,"
     " reasoning_tokens = ?14, cost_nano = ?15, saved_nano = ?16, duration_us = ?17 WHERE id = ?1 AND outcome = 'open'";
+constexpr std::string_view kMissing =
+    "INSERT OR IGNORE INTO requests (id, at_ms, principal, route) VALUES (?1, ?2, ?3, ?4)";
 constexpr std::string_view kWhole =
     "INSERT INTO requests (id, outcome, error, decision, route, target, zone, attempts, escalated, confidence,"
     " prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, cost_nano, saved_nano, duration_us, at_ms,"
@@ -85,9 +88,14 @@ class LedgerImpl final : public Ledger {
   Result<> open(const std::filesystem::path& file, WallClock::time_point now) {
     const auto collect = [this](std::deque<store::Change>& out) { hand_over(out); };
     HEARTH_TRY(database_, store::Database::open({.file = file, .migrations = kMigrations, .collect = collect}));
+    std::filesystem::path beside = file;
+    HEARTH_TRY(journal_, Journal::open(beside.replace_extension(".journal")));
+    recover();
+    post({.sql = kExpire, .values = {}});
+    if (!database_->flush()) return fail(ErrorCode::internal, "the ledger cannot be written");
+    journal_->clear();
     HEARTH_TRY(const auto last, database_->read("SELECT coalesce(max(id), 0) FROM requests", {}));
     next_ = store::integer_of(last.at(0).at(0)) + 1;
-    post({.sql = kExpire, .values = {}});
     for (const std::string_view forget : {kForget, kForgetShadows}) {
       post({.sql = forget, .values = {milliseconds(now - kKept)}});
     }
@@ -101,6 +109,7 @@ class LedgerImpl final : public Ledger {
       const std::lock_guard lock{mutex_};
       if (!has_room()) return number;
       begun_.emplace(number, Begun{milliseconds(now), principal, route});
+      if (const auto slot = journal_->begin(number, milliseconds(now), principal, route)) slots_.emplace(number, *slot);
     }
     database_->nudge();
     return number;
@@ -128,6 +137,11 @@ class LedgerImpl final : public Ledger {
       }
       if (!has_room()) return;
       ended_.push_back(std::move(change));
+      if (const auto slot = slots_.find(number); slot != slots_.end()) {
+        journal_->end(slot->second, entry_of(o));
+        ended_slots_.push_back(slot->second);
+        slots_.erase(slot);
+      }
     }
     database_->nudge();
   }
@@ -156,9 +170,42 @@ class LedgerImpl final : public Ledger {
     std::string route;
   };
 
-  /// On `db`, before each commit.
+  static Journal::Entry entry_of(const Outcome& o) {
+    return {.number = 0,
+            .at_ms = 0,
+            .principal = {},
+            .route = o.route,
+            .ended = true,
+            .outcome = outcome_name(o),
+            .error = std::string{o.error ? traits(*o.error).name : ""},
+            .decision = o.decision,
+            .target = o.target,
+            .zone = o.zone,
+            .prompt_tokens = o.usage.prompt_tokens,
+            .completion_tokens = o.usage.completion_tokens,
+            .cost_nano = static_cast<std::int64_t>(o.cost_usd * kNano),
+            .saved_nano = static_cast<std::int64_t>(o.saved_usd * kNano),
+            .duration_us = std::chrono::duration_cast<std::chrono::microseconds>(o.duration).count()};
+  }
+
+  /// What a process that was killed had not committed.
+  void recover() {
+    for (const Journal::Entry& e : journal_->left()) {
+      post({.sql = kMissing, .values = {e.number, e.at_ms, e.principal, e.route}});
+      if (!e.ended) continue;
+      post({.sql = kEnd,
+            .values = {e.number, e.outcome, or_null(!e.error.empty(), e.error), e.decision, e.route,
+                       or_null(!e.target.empty(), e.target), or_null(!e.zone.empty(), e.zone), Value{}, Value{},
+                       Value{}, e.prompt_tokens, Value{}, e.completion_tokens, Value{}, e.cost_nano, e.saved_nano,
+                       e.duration_us}});
+    }
+  }
+
+  /// On `db`, before each commit: so all of the one before is in the file.
   void hand_over(std::deque<store::Change>& out) {
     const std::lock_guard lock{mutex_};
+    for (const std::uint32_t slot : handed_over_) journal_->release(slot);
+    handed_over_ = std::exchange(ended_slots_, {});
     for (auto& [number, begun] : begun_) {
       out.push_back(
           {.sql = kBegin, .values = {number, begun.at_ms, std::move(begun.principal), std::move(begun.route)}});
@@ -180,6 +227,10 @@ class LedgerImpl final : public Ledger {
   std::mutex mutex_;
   std::unordered_map<std::int64_t, Begun> begun_;  // and not written yet
   std::vector<store::Change> ended_;
+  std::unique_ptr<Journal> journal_;
+  std::unordered_map<std::int64_t, std::uint32_t> slots_;  // of the journal, of requests that run
+  std::vector<std::uint32_t> ended_slots_;                 // and not handed over yet
+  std::vector<std::uint32_t> handed_over_;                 // with the commit that is under way, or was last
   std::atomic<std::int64_t> next_{1};
   std::unique_ptr<store::Database> database_;  // last: its thread uses the others until it is gone
 };

@@ -81,7 +81,7 @@ Result<> DatabaseImpl::prepare() {
   create_private(options_.file);
   try {
     connection_.emplace(options_.file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
-    connection_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+    connection_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY");
     const auto version = static_cast<std::size_t>(connection_->execAndGet("PRAGMA user_version").getInt());
     if (version > options_.migrations.size()) {
       return fail(ErrorCode::unsupported,

@@ -10,8 +10,8 @@
 #include "hearth/base/clock.hpp"
 #include "hearth/identity/principal.hpp"
 
-/// OpenID Connect bearer tokens: JSON Web Tokens (RFC 7519, RFC 8725) of one issuer. Pure but for the set of keys, which
-/// is swapped whole.
+/// OpenID Connect bearer tokens: JSON Web Tokens (RFC 7519, RFC 8725) of one issuer. Pure but for the set of keys,
+/// which is swapped whole.
 namespace hearth::identity {
 
 /// Whose tokens are believed, and what their claims mean.

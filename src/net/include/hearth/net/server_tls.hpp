@@ -12,8 +12,9 @@ namespace hearth::net {
 struct TlsFiles {
   std::filesystem::path certificate;  // the server's, with those between it and the root
   std::filesystem::path key;
-  std::filesystem::path client_ca;  // clients may show a certificate that one of these has signed; empty: none is asked for
-  bool client_must = false;         // who shows none is not let in
+  std::filesystem::path
+      client_ca;             // clients may show a certificate that one of these has signed; empty: none is asked for
+  bool client_must = false;  // who shows none is not let in
 
   bool operator==(const TlsFiles&) const = default;
 };
