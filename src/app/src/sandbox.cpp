@@ -80,7 +80,8 @@ Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_fil
     for (const engine::Adapter& adapter : model.options.adapters) add_folder_of(out.read, adapter.path);
   }
   if (config.tls) {
-    for (const auto& file : {config.tls->certificate, config.tls->key, config.tls->client_ca}) add_folder_of(out.read, file);
+    for (const auto& file : {config.tls->certificate, config.tls->key, config.tls->client_ca})
+      add_folder_of(out.read, file);
   }
   add_folder_of(out.read, config.issuer.ca_file);
   // What is named from the configuration's own folder, which a reload reads again.

@@ -106,7 +106,8 @@ TEST(SandboxOf, ShowsTheFoldersOfWhatIsConfigured) {
   const auto has = [](const std::vector<fs::path>& paths, const char* path) {
     return std::ranges::find(paths, fs::path{path}) != paths.end();
   };
-  for (const char* path : {"/models/a", "/certs", "/keys", "/conf", "/usr"}) EXPECT_TRUE(has(sandbox.read, path)) << path;
+  for (const char* path : {"/models/a", "/certs", "/keys", "/conf", "/usr"})
+    EXPECT_TRUE(has(sandbox.read, path)) << path;
   EXPECT_TRUE(has(sandbox.write, "/home/hearth"));
   EXPECT_FALSE(has(sandbox.read, "/")) << "everything";
   EXPECT_FALSE(has(sandbox.write, "/usr"));

@@ -66,14 +66,17 @@ void NameModel::find(std::string_view text, const Findings& known, Findings& out
       if (text[token.begin] == '.' && out.back().end == token.begin && type == kTitle) out.back().end = token.end;
     } else if (!token.mark) {
       constexpr float kSure = 60;
-      out.push_back(
-          {.type = type, .begin = token.begin, .end = token.end, .score = 1 / (1 + std::exp(-margin / kSure)) * 0.8F});
+      out.push_back({.type = type,
+                     .begin = token.begin,
+                     .end = token.end,
+                     .guessed = true,
+                     .score = 1 / (1 + std::exp(-margin / kSure)) * 0.8F});
       open = true;
     }
     before_that = before;
     before = tag;
   }
-  // A number that is guessed to be a telephone's has to have enough digits for one: it gives a text its label.
+  // A number that is guessed to be a telephone's has to have enough digits for one.
   constexpr std::ptrdiff_t kDigits = 6;
   std::erase_if(out, [&](const Finding& finding) {
     return finding.type == kPhone &&

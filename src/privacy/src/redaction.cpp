@@ -59,7 +59,7 @@ template <class Request>
 inference::Label label(const Scanner& scanner, const Request& request) {
   inference::Label highest = inference::Label::public_;
   const auto look = [&](std::string_view text) {
-    if (!text.empty()) highest = std::max(highest, scanner.label_of(scanner.scan(text)));
+    if (!text.empty()) highest = std::max(highest, scanner.label_in(text));
   };
   visit(request, look, look);
   return highest;
@@ -70,11 +70,11 @@ inference::Label label(const Scanner& scanner, const Request& request) {
 inference::Label label_of(const Scanner& scanner, const inference::ChatRequest& request) {
   inference::Label highest = label(scanner, request);
   for (const inference::Tool& tool : request.tools) {
-    highest = std::max(highest, scanner.label_of(scanner.scan(tool.parameters)));
+    highest = std::max(highest, scanner.label_in(tool.parameters));
   }
   // A body that is forwarded as it came may hold more than was understood.
   if (request.verbatim && request.verbatim->beyond) {
-    highest = std::max(highest, scanner.label_of(scanner.scan(*request.verbatim->body)));
+    highest = std::max(highest, scanner.label_in(*request.verbatim->body));
   }
   return highest;
 }
@@ -113,7 +113,7 @@ struct Placeholders::Pass {
     std::size_t done = 0;
     for (const Finding& finding : scanner.scan(text)) {
       if (!hidden[finding.type]) {
-        map.left_ = std::max(map.left_, scanner.types()[finding.type].label);
+        map.left_ = std::max(map.left_, scanner.label_of(finding));
         continue;
       }
       out += text.substr(done, finding.begin - done);

@@ -158,6 +158,9 @@ Result<> Scanner::compile() {
     if (!type) return wrong(type.error().message);
     types_[*type].label = label;
   }
+  for (std::size_t type = kPerson; type < kBuiltIns && options_.names; ++type) {
+    names_count_ = names_count_ || types_[type].label > inference::Label::public_;
+  }
   std::vector<const char*> patterns;
   std::vector<unsigned> flags;
   std::vector<unsigned> ids;
@@ -210,13 +213,15 @@ void Scanner::scan_plain(std::string_view text, Findings& out) const {
   settle(out);
 }
 
-Findings Scanner::scan(std::string_view text) const {
+Findings Scanner::scan(std::string_view text) const { return scan(text, options_.names); }
+
+Findings Scanner::scan(std::string_view text, bool with_names) const {
   Findings findings;
   const bool changed = needs_normalizing(text);
   const Normalized plain = changed ? normalize(text) : Normalized{};
   const std::string_view read = changed ? std::string_view{plain.text} : text;
   scan_plain(read, findings);
-  if (options_.names) {
+  if (with_names) {
     const NameModel& model = options_.name_model ? *options_.name_model : NameModel::built_in();
     Findings named;
     model.find(read, findings, named);
@@ -234,8 +239,14 @@ Findings Scanner::scan(std::string_view text) const {
 
 inference::Label Scanner::label_of(const Findings& findings) const {
   inference::Label label = inference::Label::public_;
-  for (const Finding& finding : findings) label = std::max(label, types_[finding.type].label);
+  for (const Finding& finding : findings) label = std::max(label, label_of(finding));
   return label;
 }
+
+inference::Label Scanner::label_of(const Finding& finding) const {
+  return finding.guessed && finding.type < kPerson ? inference::Label::public_ : types_[finding.type].label;
+}
+
+inference::Label Scanner::label_in(std::string_view text) const { return label_of(scan(text, names_count_)); }
 
 }  // namespace hearth::privacy

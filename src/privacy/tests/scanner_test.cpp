@@ -144,6 +144,17 @@ TEST(Scanner, GivesTheHighestLabel) {
   EXPECT_EQ(s.label_of(s.scan("mail a.b@example.org about 4111111111111111")), Label::restricted);
 }
 
+TEST(Scanner, GuessesRaiseALabelOnlyWhereTheConfigurationSaysSo) {
+  const std::string_view text = "My name is Johannes Varvio";
+  const auto plain = *Scanner::make({});
+  ASSERT_FALSE(plain->scan(text).empty());
+  EXPECT_EQ(plain->label_in(text), Label::public_);
+  const auto strict = *Scanner::make({.labels = {{"person", Label::confidential}}});
+  EXPECT_EQ(strict->label_in(text), Label::confidential);
+  EXPECT_EQ(plain->label_of({.type = *plain->type_named("phone"), .guessed = true}), Label::public_);
+  EXPECT_EQ(plain->label_of({.type = *plain->type_named("phone")}), Label::confidential);
+}
+
 TEST(Scanner, TakesPatternsWordsAndLabelsOfTheConfiguration) {
   const auto scanner = Scanner::make({.patterns = {{.name = "employee", .pattern = "EMP-[0-9]{6}"}},
                                       .words = {{.name = "project", .words = {"blue bird", "C3PO"}}},

@@ -11,7 +11,7 @@ namespace hearth::router {
 namespace {
 
 constexpr std::size_t kPercentiles = 101;
-constexpr std::string_view kMagic = "HRTHQLT2";
+constexpr std::string_view kMagic = "HRTHQLT3";
 
 float logistic(float x) { return 1 / (1 + std::exp(-x)); }
 
@@ -50,23 +50,40 @@ void take_small(std::string_view& from, std::vector<float>& values, std::size_t 
 
 }  // namespace
 
-Prediction QualityModel::predict(std::string_view prompt) const {
+std::pair<std::vector<std::pair<std::uint32_t, float>>, std::vector<float>> QualityModel::values_of(
+    std::string_view prompt) const {
   const TextFeatures features = text_features(prompt);
-  float squares = 1e-6F;
-  for (const std::uint32_t index : features.sparse) squares += idf_[index] * idf_[index];
-  const float norm = 1 / std::sqrt(squares);
-  const auto probability = [&](const Head& head) {
-    float sum = 0;
-    for (const std::uint32_t index : features.sparse) sum += head.sparse[index] * idf_[index];
-    float margin = head.bias + sum * norm;
-    for (std::size_t i = 0; i < kDense; ++i) {
-      margin += head.dense[i] * (features.dense[i] - mean_[i]) / deviation_[i];
+  std::vector<std::pair<std::uint32_t, float>> values;
+  values.reserve(features.words.size() + features.pieces.size());
+  // Words and pieces each have length 1, so that neither drowns the other.
+  for (const auto* hashes : {&features.words, &features.pieces}) {
+    float squares = 1e-6F;
+    for (const std::uint32_t index : *hashes) squares += idf_[index] * idf_[index];
+    const float norm = 1 / std::sqrt(squares);
+    for (const std::uint32_t index : *hashes) {
+      if (idf_[index] > 0) values.emplace_back(index, idf_[index] * norm);
     }
-    return logistic(head.scale * margin + head.shift);
+  }
+  std::vector<float> dense(kDense);
+  for (std::size_t i = 0; i < kDense; ++i) dense[i] = (features.dense[i] - mean_[i]) / deviation_[i];
+  return {std::move(values), std::move(dense)};
+}
+
+float QualityModel::margin(const Head& head, const std::vector<std::pair<std::uint32_t, float>>& values,
+                           const std::vector<float>& dense) {
+  float sum = head.bias;
+  for (const auto& [index, value] : values) sum += head.sparse[index] * value;
+  for (std::size_t i = 0; i < kDense; ++i) sum += head.dense[i] * dense[i];
+  return sum;
+}
+
+Prediction QualityModel::predict(std::string_view prompt) const {
+  const auto [values, dense] = values_of(prompt);
+  const auto probability = [&](const Head& head) {
+    return logistic(head.scale * margin(head, values, dense) + head.shift);
   };
-  return {.weak_correct = probability(weak_),
-          .strong_correct = probability(strong_),
-          .gain = probability(only_strong_) - probability(only_weak_)};
+  return {
+      .weak_correct = probability(weak_), .strong_correct = probability(strong_), .gain = margin(gain_, values, dense)};
 }
 
 float QualityModel::gain_of_share(double share) const {
@@ -82,7 +99,7 @@ std::string QualityModel::save() const {
   put(out, deviation_);
   put(out, gains_);
   put_small(out, idf_);
-  for (const Head* head : {&weak_, &strong_, &only_weak_, &only_strong_}) {
+  for (const Head* head : {&weak_, &strong_, &gain_}) {
     put(out, std::array{head->bias, head->scale, head->shift});
     put(out, head->dense);
     put_small(out, head->sparse);
@@ -94,8 +111,8 @@ std::string QualityModel::save() const {
 
 Result<QualityModel> QualityModel::load(std::string_view bytes) {
   constexpr std::size_t kHashes = std::size_t{1} << kBits;
-  constexpr std::size_t kFloats = 2 * kDense + kPercentiles + 1 + 4 * (3 + kDense + 1);
-  constexpr std::size_t kSize = kMagic.size() + kFloats * sizeof(float) + 5 * kHashes + sizeof(std::uint64_t);
+  constexpr std::size_t kFloats = 2 * kDense + kPercentiles + 1 + 3 * (3 + kDense + 1);
+  constexpr std::size_t kSize = kMagic.size() + kFloats * sizeof(float) + 4 * kHashes + sizeof(std::uint64_t);
   if (bytes.size() != kSize || !bytes.starts_with(kMagic)) {
     return fail(ErrorCode::corrupt_data,
                 "this is no quality model of this version; train one with: hearth router train");
@@ -111,7 +128,7 @@ Result<QualityModel> QualityModel::load(std::string_view bytes) {
   take(rest, model.deviation_, kDense);
   take(rest, model.gains_, kPercentiles);
   take_small(rest, model.idf_, kHashes);
-  for (Head* head : {&model.weak_, &model.strong_, &model.only_weak_, &model.only_strong_}) {
+  for (Head* head : {&model.weak_, &model.strong_, &model.gain_}) {
     std::vector<float> numbers;
     take(rest, numbers, 3);
     head->bias = numbers[0], head->scale = numbers[1], head->shift = numbers[2];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logistic regression by AdaGrad (Duchi, Hazan and Singer 2011) with L2, then Platt scaling on rows it did not see.
+// Ridge regression by conjugate gradients (Hestenes and Stiefel 1952) on the normal equations, then Platt scaling on
+// rows that the weights have not seen.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,159 +12,196 @@
 namespace hearth::router {
 namespace {
 
-constexpr int kEpochs = 6;
-constexpr float kRate = 0.1F;
-constexpr float kDenseRate = 0.03F;
-constexpr float kDecay = 2e-5F;      // L2 on n-grams, applied where they occur
-constexpr float kHistory = 1;        // of gradients at the start: rare features must not leap
+constexpr int kIterations = 30;
+constexpr float kPenalty = 10;       // on each weight but the bias
+constexpr float kDenseShare = 0.3F;  // how much a measure of the text counts beside its n-grams
+constexpr float kNoScale = 4;        // about the identity between 0 and 1: what few rows leave a margin at
+constexpr float kNoShift = -2;
 constexpr float kLeastSeen = 2;      // rows that an n-gram must occur in
 constexpr std::size_t kHeldOut = 8;  // every eighth row calibrates
 
-struct Example {
-  TextFeatures text;
-  std::vector<float> values;      // of `text.sparse`
-  std::array<bool, 4> answers{};  // in the order of the heads
+float logistic(float x) { return 1 / (1 + std::exp(-x)); }
+
+/// Rows of a sparse matrix, one after the other.
+struct Matrix {
+  std::vector<std::size_t> begins{0};
+  std::vector<std::uint32_t> columns;
+  std::vector<float> values;
+  std::uint32_t width = 0;
+
+  std::size_t rows() const { return begins.size() - 1; }
+  void add(std::uint32_t column, float value) {
+    columns.push_back(column);
+    values.push_back(value);
+  }
+  void end_row() { begins.push_back(columns.size()); }
 };
 
-float logistic(float x) { return 1 / (1 + std::exp(-x)); }
+/// out = (X^T X + penalty) v over `rows`; the last column is the bias, which has no penalty.
+void multiply(const Matrix& x, std::span<const std::size_t> rows, const std::vector<float>& v,
+              std::vector<float>& out) {
+  for (std::size_t i = 0; i < v.size(); ++i) out[i] = kPenalty * v[i];
+  out.back() = 0;
+  for (const std::size_t row : rows) {
+    float sum = 0;
+    for (std::size_t k = x.begins[row]; k < x.begins[row + 1]; ++k) sum += x.values[k] * v[x.columns[k]];
+    for (std::size_t k = x.begins[row]; k < x.begins[row + 1]; ++k) out[x.columns[k]] += x.values[k] * sum;
+  }
+}
+
+double dot(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+std::vector<float> solve(const Matrix& x, std::span<const std::size_t> rows, const std::vector<float>& y) {
+  std::vector<float> weights(x.width, 0);
+  std::vector<float> residual(x.width, 0);
+  for (const std::size_t row : rows) {
+    for (std::size_t k = x.begins[row]; k < x.begins[row + 1]; ++k) residual[x.columns[k]] += x.values[k] * y[row];
+  }
+  std::vector<float> direction = residual;
+  std::vector<float> product(x.width, 0);
+  double length = dot(residual, residual);
+  const double enough = 1e-8 * length;
+  for (int i = 0; i < kIterations && length > enough; ++i) {
+    multiply(x, rows, direction, product);
+    const auto step = static_cast<float>(length / dot(direction, product));
+    for (std::size_t c = 0; c < weights.size(); ++c) {
+      weights[c] += step * direction[c];
+      residual[c] -= step * product[c];
+    }
+    const double next = dot(residual, residual);
+    const auto share = static_cast<float>(next / length);
+    for (std::size_t c = 0; c < weights.size(); ++c) direction[c] = residual[c] + share * direction[c];
+    length = next;
+  }
+  return weights;
+}
+
+/// Platt 1999: two numbers by gradient descent.
+std::pair<float, float> scaling_of(const std::vector<std::pair<float, float>>& points) {
+  float scale = kNoScale;
+  float shift = kNoShift;
+  constexpr int kSteps = 3'000;
+  for (int i = 0; i < kSteps; ++i) {
+    float by_scale = 0;
+    float by_shift = 0;
+    for (const auto& [m, y] : points) {
+      const float error = logistic(scale * m + shift) - y;
+      by_scale += error * m;
+      by_shift += error;
+    }
+    const auto n = static_cast<float>(points.size());
+    scale -= 4 * by_scale / n;
+    shift -= 2 * by_shift / n;
+  }
+  return {scale, shift};
+}
 
 }  // namespace
 
 /// Knows the insides of the model that it makes.
 class QualityTrainer {
  public:
-  explicit QualityTrainer(std::span<const Verdict> rows) {
+  explicit QualityTrainer(std::span<const Verdict> rows) : rows_{rows} {
+    std::vector<TextFeatures> texts;
+    texts.reserve(rows.size());
+    for (const Verdict& row : rows) texts.push_back(text_features(row.prompt));
+    weigh(texts);
+    standardize(texts);
+    const auto width = static_cast<std::uint32_t>((std::size_t{1} << QualityModel::kBits) + QualityModel::kDense + 1);
+    x_.width = width;
     for (const Verdict& row : rows) {
-      Example example{.text = text_features(row.prompt),
-                      .answers = {row.weak_correct, row.strong_correct, row.weak_correct && !row.strong_correct,
-                                  row.strong_correct && !row.weak_correct}};
-      examples_.push_back(std::move(example));
+      const auto [values, dense] = model_.values_of(row.prompt);
+      for (const auto& [index, value] : values) x_.add(index, value);
+      for (std::uint32_t i = 0; i < QualityModel::kDense; ++i)
+        x_.add((1U << QualityModel::kBits) + i, kDenseShare * dense[i]);
+      x_.add(width - 1, 1);
+      x_.end_row();
     }
-    weigh();
-    standardize();
   }
 
   QualityModel run(std::uint32_t seed) {
-    std::vector<std::size_t> order(examples_.size());
+    std::vector<std::size_t> order(rows_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::mt19937 random{seed};
     std::ranges::shuffle(order, random);
-    const std::size_t held = examples_.size() >= 64 ? examples_.size() / kHeldOut : 0;
+    const std::size_t held = order.size() >= 64 ? order.size() / kHeldOut : 0;
     const std::span<const std::size_t> calibration{order.data(), held};
     const std::span<const std::size_t> training{order.data() + held, order.size() - held};
-    std::size_t question = 0;
-    for (auto* head : {&model_.weak_, &model_.strong_, &model_.only_weak_, &model_.only_strong_}) {
-      fit(*head, question, training, random);
-      if (held > 0) calibrate(*head, question, calibration);
-      ++question;
+    fit(model_.gain_, order,
+        [](const Verdict& v) { return (v.strong_correct ? 1.0F : 0.0F) - (v.weak_correct ? 1.0F : 0.0F); });
+    const auto weak = [](const Verdict& v) { return v.weak_correct ? 1.0F : 0.0F; };
+    const auto strong = [](const Verdict& v) { return v.strong_correct ? 1.0F : 0.0F; };
+    for (QualityModel::Head* head : {&model_.weak_, &model_.strong_}) {
+      head->scale = kNoScale;
+      head->shift = kNoShift;
+    }
+    fit(model_.weak_, training, weak);
+    fit(model_.strong_, training, strong);
+    if (held > 0) {
+      calibrate(model_.weak_, calibration, weak);
+      calibrate(model_.strong_, calibration, strong);
     }
     return std::move(model_);
   }
 
  private:
   /// Inverse document frequency; what occurs once teaches nothing.
-  void weigh() {
+  void weigh(const std::vector<TextFeatures>& texts) {
     std::vector<float> count(std::size_t{1} << QualityModel::kBits, 0);
-    for (const Example& example : examples_) {
-      for (const std::uint32_t index : example.text.sparse) ++count[index];
+    for (const TextFeatures& text : texts) {
+      for (const std::uint32_t index : text.words) ++count[index];
+      for (const std::uint32_t index : text.pieces) ++count[index];
     }
     model_.idf_.assign(count.size(), 0);
-    const float n = static_cast<float>(examples_.size());
+    const float n = static_cast<float>(texts.size());
     for (std::size_t i = 0; i < count.size(); ++i) {
       if (count[i] >= kLeastSeen) model_.idf_[i] = std::log((1 + n) / (1 + count[i])) + 1;
     }
-    for (Example& example : examples_) {
-      std::erase_if(example.text.sparse, [&](std::uint32_t index) { return model_.idf_[index] == 0; });
-      float squares = 1e-6F;
-      for (const std::uint32_t index : example.text.sparse) {
-        example.values.push_back(model_.idf_[index]);
-        squares += model_.idf_[index] * model_.idf_[index];
-      }
-      for (float& value : example.values) value /= std::sqrt(squares);
-    }
   }
 
-  void standardize() {
+  void standardize(const std::vector<TextFeatures>& texts) {
     model_.mean_.assign(QualityModel::kDense, 0);
     model_.deviation_.assign(QualityModel::kDense, 1);
-    if (examples_.empty()) return;
-    const auto n = static_cast<float>(examples_.size());
+    const auto n = static_cast<float>(std::max<std::size_t>(texts.size(), 1));
     for (std::size_t i = 0; i < QualityModel::kDense; ++i) {
       float sum = 0;
       float squares = 0;
-      for (const Example& example : examples_) sum += example.text.dense[i];
-      const float mean = sum / n;
-      for (const Example& example : examples_)
-        squares += (example.text.dense[i] - mean) * (example.text.dense[i] - mean);
-      model_.mean_[i] = mean;
+      for (const TextFeatures& text : texts) sum += text.dense[i];
+      model_.mean_[i] = sum / n;
+      for (const TextFeatures& text : texts) squares += std::pow(text.dense[i] - model_.mean_[i], 2.0F);
       model_.deviation_[i] = std::max(std::sqrt(squares / n), 1e-3F);
-      for (Example& example : examples_) example.text.dense[i] = (example.text.dense[i] - mean) / model_.deviation_[i];
     }
   }
 
-  static float margin(const QualityModel::Head& head, const Example& example) {
-    float sum = 0;
-    for (std::size_t i = 0; i < example.values.size(); ++i)
-      sum += head.sparse[example.text.sparse[i]] * example.values[i];
-    float out = head.bias + sum;
-    for (std::size_t i = 0; i < QualityModel::kDense; ++i) out += head.dense[i] * example.text.dense[i];
-    return out;
+  template <class Target>
+  void fit(QualityModel::Head& head, std::span<const std::size_t> rows, Target target) {
+    std::vector<float> y(rows_.size());
+    float mean = 0;
+    for (const std::size_t row : rows) mean += target(rows_[row]) / static_cast<float>(rows.size());
+    for (std::size_t row = 0; row < y.size(); ++row) y[row] = target(rows_[row]) - mean;
+    std::vector<float> weights = solve(x_, rows, y);
+    head.bias = weights.back() + mean;
+    const auto dense = weights.begin() + (std::ptrdiff_t{1} << QualityModel::kBits);
+    head.dense.assign(dense, dense + QualityModel::kDense);
+    for (float& weight : head.dense) weight *= kDenseShare;
+    weights.resize(std::size_t{1} << QualityModel::kBits);
+    head.sparse = std::move(weights);
   }
 
-  void fit(QualityModel::Head& head, std::size_t question, std::span<const std::size_t> rows, std::mt19937& random) {
-    head.sparse.assign(std::size_t{1} << QualityModel::kBits, 0);
-    head.dense.assign(QualityModel::kDense, 0);
-    std::vector<float> squares(head.sparse.size(), kHistory);
-    std::array<float, QualityModel::kDense> dense_squares;
-    dense_squares.fill(kHistory);
-    float bias_squares = kHistory;
-    std::vector<std::size_t> order(rows.begin(), rows.end());
-    for (int epoch = 0; epoch < kEpochs; ++epoch) {
-      std::ranges::shuffle(order, random);
-      for (const std::size_t row : order) {
-        const Example& example = examples_[row];
-        const float error = logistic(margin(head, example)) - (example.answers[question] ? 1.0F : 0.0F);
-        const auto step = [&](float& weight, float& history, float gradient, float rate) {
-          history += gradient * gradient;
-          weight -= rate * gradient / std::sqrt(history);
-        };
-        for (std::size_t i = 0; i < example.values.size(); ++i) {
-          const std::uint32_t index = example.text.sparse[i];
-          step(head.sparse[index], squares[index], error * example.values[i] + kDecay * head.sparse[index], kRate);
-        }
-        for (std::size_t i = 0; i < QualityModel::kDense; ++i) {
-          step(head.dense[i], dense_squares[i], error * example.text.dense[i], kDenseRate);
-        }
-        step(head.bias, bias_squares, error, kDenseRate);
-      }
-    }
-  }
-
-  /// Platt 1999: two numbers by gradient descent on rows that the weights have not seen.
-  void calibrate(QualityModel::Head& head, std::size_t question, std::span<const std::size_t> rows) const {
+  template <class Target>
+  void calibrate(QualityModel::Head& head, std::span<const std::size_t> rows, Target target) const {
     std::vector<std::pair<float, float>> points;
     for (const std::size_t row : rows) {
-      points.emplace_back(margin(head, examples_[row]), examples_[row].answers[question] ? 1.0F : 0.0F);
+      const auto [values, dense] = model_.values_of(rows_[row].prompt);
+      points.emplace_back(QualityModel::margin(head, values, dense), target(rows_[row]));
     }
-    float scale = 1;
-    float shift = 0;
-    for (int i = 0; i < 500; ++i) {
-      float by_scale = 0;
-      float by_shift = 0;
-      for (const auto& [m, y] : points) {
-        const float error = logistic(scale * m + shift) - y;
-        by_scale += error * m;
-        by_shift += error;
-      }
-      const auto n = static_cast<float>(points.size());
-      scale -= 0.5F * by_scale / n;
-      shift -= 0.5F * by_shift / n;
-    }
-    head.scale = scale;
-    head.shift = shift;
+    std::tie(head.scale, head.shift) = scaling_of(points);
   }
 
-  std::vector<Example> examples_;
+  std::span<const Verdict> rows_;
+  Matrix x_;
   QualityModel model_;
 };
 

@@ -12,7 +12,8 @@ namespace hearth::router {
 
 /// A prompt as a learner sees it.
 struct TextFeatures {
-  std::vector<std::uint32_t> sparse;  // hashed n-grams, below 1 << QualityModel::kBits, each once
+  std::vector<std::uint32_t> words;   // hashes of words and pairs of them, below 1 << QualityModel::kBits, each once
+  std::vector<std::uint32_t> pieces;  // of three to five characters
   std::array<float, QualityModel::kDense> dense{};
 };
 

@@ -60,7 +60,8 @@ TEST_F(JournalTest, KeepsWhatAKilledProcessKnew) {
 
 TEST_F(JournalTest, IsFullAfterItsSlots) {
   auto journal = *Journal::open(folder / "j");
-  for (std::size_t i = 0; i < Journal::kSlots; ++i) ASSERT_TRUE(journal->begin(static_cast<std::int64_t>(i), 0, "a", "b"));
+  for (std::size_t i = 0; i < Journal::kSlots; ++i)
+    ASSERT_TRUE(journal->begin(static_cast<std::int64_t>(i), 0, "a", "b"));
   EXPECT_FALSE(journal->begin(0, 0, "a", "b"));
   journal->release(5);
   EXPECT_EQ(journal->begin(0, 0, "a", "b"), 5U);

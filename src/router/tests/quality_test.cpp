@@ -70,7 +70,7 @@ TEST(Quality, TakesAnyText) {
     const Prediction p = model.predict(text);
     EXPECT_TRUE(p.weak_correct >= 0 && p.weak_correct <= 1);
   }
-  EXPECT_TRUE(text_features("").sparse.empty());
+  EXPECT_TRUE(text_features("").words.empty());
 }
 
 std::vector<ScoredRow> rows(std::size_t count, double (*score)(bool weak, bool strong, std::mt19937&)) {

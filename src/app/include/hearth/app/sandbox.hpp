@@ -17,8 +17,8 @@ struct Sandbox {
 /// The system's own folders, those of the files that the configuration names, and the home to write to.
 Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_file);
 
-/// Landlock (Linux 5.13), for this thread and all that it starts later: call it while it is the only one. There is no way
-/// back. False: this kernel has no Landlock. Paths that do not exist are left out.
+/// Landlock (Linux 5.13), for this thread and all that it starts later: call it while it is the only one. There is no
+/// way back. False: this kernel has no Landlock. Paths that do not exist are left out.
 Result<bool> enter(const Sandbox& sandbox);
 
 /// No core file, and no other process of this user may look into this one: for a process that holds keys.

@@ -24,7 +24,8 @@ struct Finding {
   std::uint16_t type = 0;  // index into Scanner::types()
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
-  float score = 0;  // 0 to 1: 1 for a checked number that is named beside it, below 0.5 for a guess
+  bool guessed = false;  // from the words around (NameModel), not from a pattern
+  float score = 0;       // 0 to 1: 1 for a checked number that is named beside it, below 0.5 for a guess
 };
 using Findings = std::vector<Finding>;
 

@@ -49,6 +49,10 @@ class Scanner {
   Findings scan(std::string_view text) const;
   /// The highest of theirs; public without any.
   inference::Label label_of(const Findings& findings) const;
+  /// A telephone number that is only guessed raises none, as other guesses do not unless `labels` says so.
+  inference::Label label_of(const Finding& finding) const;
+  /// Of all that is found in a text. Guesses nothing where no guess could raise the label.
+  inference::Label label_in(std::string_view text) const;
 
   std::span<const Type> types() const { return types_; }
   /// not_found, with the names that there are.
@@ -59,9 +63,11 @@ class Scanner {
   explicit Scanner(Options options);
   Result<> compile();
   void scan_plain(std::string_view text, Findings& out) const;
+  Findings scan(std::string_view text, bool with_names) const;
 
   Options options_;
   std::vector<Type> types_;
+  bool names_count_ = false;  // a guess may raise a label
   std::unique_ptr<Automaton> automaton_;
 };
 

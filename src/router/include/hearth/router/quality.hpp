@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hearth/base/result.hpp"
@@ -30,18 +31,18 @@ struct Prediction {
   float gain = 0;
 };
 
-/// Logistic regressions over hashed n-grams of words and characters and a few measures of the text, one a question.
+/// Ridge regressions over hashed n-grams of words and characters and a few measures of the text, one a question.
 /// Immutable; any thread.
 class QualityModel {
  public:
-  static constexpr int kBits = 16;  // of the feature hash
-  static constexpr std::size_t kDense = 20;
+  static constexpr int kBits = 18;  // of the feature hash
+  static constexpr std::size_t kDense = 4;
 
   /// Deterministic. 100,000 rows take well under a minute on one core.
   static QualityModel train(std::span<const Verdict> rows, std::uint32_t seed = 1);
   /// corrupt_data for bytes that save() did not write.
   static Result<QualityModel> load(std::string_view bytes);
-  /// 330 kB: weights as 8-bit integers. A trained model has been through this, so that it predicts what its file will.
+  /// 1 MB: weights as 8-bit integers. A trained model has been through this, so that it predicts what its file will.
   std::string save() const;
   /// The one that comes with the program: trained on MMLU and GSM8K with Mixtral 8x7B and GPT-4 as the two models.
   static const QualityModel& built_in();
@@ -58,15 +59,19 @@ class QualityModel {
     std::vector<float> sparse;  // 1 << kBits
     std::vector<float> dense;   // kDense
     float bias = 0;
-    float scale = 1;  // Platt: probability = logistic(scale * margin + shift)
+    float scale = 1;  // Platt: probability = logistic(scale * margin + shift); not of `gain_`
     float shift = 0;
   };
+  static float margin(const Head& head, const std::vector<std::pair<std::uint32_t, float>>& values,
+                      const std::vector<float>& dense);
+  /// The text's hashes with their weights, and its measures, as the heads take them.
+  std::pair<std::vector<std::pair<std::uint32_t, float>>, std::vector<float>> values_of(std::string_view prompt) const;
+
   friend class QualityTrainer;
 
-  Head weak_;       // the weak model is right
-  Head strong_;     // the strong one is
-  Head only_weak_;  // only the weak one is: a call to the strong one would lose
-  Head only_strong_;
+  Head weak_;                // the weak model is right
+  Head strong_;              // the strong one is
+  Head gain_;                // what the strong one's answer is better
   std::vector<float> mean_;  // of the dense features, and
   std::vector<float> deviation_;
   std::vector<float> idf_;    // by hash; 0: not known
