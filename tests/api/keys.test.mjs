@@ -116,6 +116,11 @@ timed('a key reaches only the models that it grants, by whatever route', async (
   const routed = await known(create('routed', '--model', 'auto').key);
   assert.equal(await target(await chat(routed, 'auto')), 'far/gpt');
   assert.equal((await chat(routed, 'far/gpt')).status, 403);
+  const listed = async (key) => (await (await call('GET', '/v1/models', bearer(key))).json()).data.map((model) => model.id).sort();
+  assert.deepEqual(await listed(narrow), ['auto', 'stories']);
+  assert.deepEqual(await listed(routed), ['auto']);
+  assert.deepEqual((await (await call('GET', '/api/tags', bearer(narrow))).json()).models.map((model) => model.name), ['stories']);
+  assert.deepEqual((await (await call('GET', '/v1beta/models', bearer(routed))).json()).models.map((model) => model.name), ['models/auto']);
 });
 
 timed('rules know roles and teams, and an agent has no right that its user lacks', async () => {

@@ -83,12 +83,18 @@ Task<Result<>> async_call(Call& call) {
 Task<Result<>> async_list_models(Call& call) {
   HEARTH_CO_TRY(const auto models, co_await call.store().async_list());
   Json list = Json::array();
-  for (const models::Model& model : models) list.push_back(model_json(model.name, model.context_length));
+  for (const models::Model& model : models) {
+    if (call.is_granted(model.name)) list.push_back(model_json(model.name, model.context_length));
+  }
   if (call.router() != nullptr) {
     const router::TablePtr table = call.router()->table();
-    for (const router::Route& route : table->routes) list.push_back(model_json(route.name, 0));
+    for (const router::Route& route : table->routes) {
+      if (call.is_granted(route.name)) list.push_back(model_json(route.name, 0));
+    }
     for (const router::Target& target : table->targets) {
-      if (target.remote != nullptr) list.push_back(model_json(target.name, target.context));
+      if (target.remote != nullptr && call.is_granted(target.name)) {
+        list.push_back(model_json(target.name, target.context));
+      }
     }
   }
   co_return co_await call.async_send_json(text_of(Json{{"models", std::move(list)}}));

@@ -41,7 +41,9 @@ Task<Result<>> async_version(Call& call) {
 Task<Result<>> async_tags(Call& call) {
   HEARTH_CO_TRY(const std::vector<models::Model> models, co_await call.store().async_list());
   json list = json::array();
-  for (const models::Model& model : models) list.push_back(tag_json(model));
+  for (const models::Model& model : models) {
+    if (call.is_granted(model.name)) list.push_back(tag_json(model));
+  }
   const json answer{{"models", std::move(list)}};
   co_return co_await call.async_send_json(dump(answer));
 }

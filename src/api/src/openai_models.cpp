@@ -26,11 +26,13 @@ Json routed_json(const std::string& id, std::string_view kind) {
   return Json{{"id", id}, {"object", "model"}, {"created", 0}, {"owned_by", "hearth"}, {"kind", kind}};
 }
 
-void add_routed(const router::Router& router, Json& data) {
-  const router::TablePtr table = router.table();
-  for (const router::Route& route : table->routes) data.push_back(routed_json(route.name, "route"));
+void add_routed(const Call& call, Json& data) {
+  const router::TablePtr table = call.router()->table();
+  for (const router::Route& route : table->routes) {
+    if (call.is_granted(route.name)) data.push_back(routed_json(route.name, "route"));
+  }
   for (const router::Target& target : table->targets) {
-    if (target.remote != nullptr) data.push_back(routed_json(target.name, "remote"));
+    if (target.remote != nullptr && call.is_granted(target.name)) data.push_back(routed_json(target.name, "remote"));
   }
 }
 
@@ -40,11 +42,12 @@ bool is_anthropic(const Call& call) { return call.request().headers.get("anthrop
 }  // namespace
 
 Task<Result<>> async_list_models(Call& call) {
-  HEARTH_CO_TRY(const auto models, co_await call.store().async_list());
+  HEARTH_CO_TRY(auto models, co_await call.store().async_list());
+  std::erase_if(models, [&](const models::Model& model) { return !call.is_granted(model.name); });
   if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_list(models));
   Json data = Json::array();
   for (const models::Model& model : models) data.push_back(model_json(model));
-  if (call.router() != nullptr) add_routed(*call.router(), data);
+  if (call.router() != nullptr) add_routed(call, data);
   std::string body = dump(Json{{"object", "list"}, {"data", std::move(data)}});
   co_return co_await call.async_send_json(std::move(body));
 }

@@ -65,6 +65,8 @@ class Call {
   provider::Provider& inference() const noexcept;
   /// Null without routing.
   router::Router* router() const noexcept { return shared_->services.router; }
+  /// May who asks use this route or model? True without keys. Lists show nothing else.
+  bool is_granted(std::string_view model) const;
   /// `model` is a route, or a model at a remote provider: this machine's engine knows nothing of it.
   bool is_elsewhere(std::string_view model) const;
   models::Store& store() const noexcept { return shared_->services.store; }

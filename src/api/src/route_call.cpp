@@ -64,6 +64,19 @@ bool Call::is_elsewhere(std::string_view model) const {
   return table->find_route(model) != nullptr || (target != SIZE_MAX && table->targets[target].remote != nullptr);
 }
 
+bool Call::is_granted(std::string_view model) const {
+  if (!caller_) return true;
+  const auto subject = subject_of(*caller_);
+  const router::TablePtr table = router() == nullptr ? nullptr : router()->table();
+  if (const router::Route* route = table ? table->find_route(model) : nullptr) {
+    return std::ranges::any_of(route->targets, [&](std::size_t target) {
+      return policy::may_use(*subject, route->name, table->targets[target].name);
+    });
+  }
+  const bool remote = table && table->find_target(model) != SIZE_MAX;
+  return policy::may_use(*subject, {}, remote ? std::string{model} : fmt::format("local/{}", model));
+}
+
 Result<> Call::authenticate(std::string_view pattern) {
   const Services& services = shared_->services;
   const auto scope = scope_of(request_.method, pattern);

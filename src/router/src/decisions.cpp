@@ -95,7 +95,9 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
                   .language = std::string{facts.traits.language},
                   .code = facts.traits.code,
                   .mathematics = facts.traits.mathematics,
-                  .workload = std::string{name_of(class_of(facts, wishes))},
+                  .workload = plan.order.empty() && !route.fallback.empty()
+                                  ? std::string{"fallback-only"}
+                                  : std::string{name_of(class_of(facts, wishes))},
                   .gain = facts.gain};
   for (const Candidate& candidate : plan.candidates) {
     const Target& target = table.targets[candidate.target];

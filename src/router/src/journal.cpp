@@ -38,6 +38,7 @@ struct Slot {
   std::int64_t saved_nano;
   std::int64_t duration_us;
   std::array<char, 136> principal;  // names have at most 128
+  std::array<char, 264> belongs;
   std::array<char, 72> route;
   std::array<char, 96> target;
   std::array<char, 56> decision;
@@ -67,6 +68,7 @@ class MappedJournal final : public Journal {
       Entry& entry = out.emplace_back(Entry{.number = slot.number,
                                             .at_ms = slot.at_ms,
                                             .principal = take(slot.principal),
+                                            .belongs = take(slot.belongs),
                                             .route = take(slot.route),
                                             .ended = state == kEnded});
       if (!entry.ended) continue;
@@ -92,7 +94,7 @@ class MappedJournal final : public Journal {
   }
 
   std::optional<std::uint32_t> begin(std::int64_t number, std::int64_t at_ms, std::string_view principal,
-                                     std::string_view route) override {
+                                     std::string_view belongs, std::string_view route) override {
     if (free_.empty()) return std::nullopt;
     const std::uint32_t index = free_.back();
     free_.pop_back();
@@ -100,6 +102,7 @@ class MappedJournal final : public Journal {
     slot.number = number;
     slot.at_ms = at_ms;
     put(slot.principal, principal);
+    put(slot.belongs, belongs);
     put(slot.route, route);
     slot.state.store(kOpen, std::memory_order_release);
     return index;

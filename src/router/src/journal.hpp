@@ -25,6 +25,7 @@ class Journal {
     std::int64_t number = 0;
     std::int64_t at_ms = 0;
     std::string principal;
+    std::string belongs;
     std::string route;
     bool ended = false;
     // Of one that has ended:
@@ -50,7 +51,7 @@ class Journal {
 
   /// nullopt: all slots are taken.
   virtual std::optional<std::uint32_t> begin(std::int64_t number, std::int64_t at_ms, std::string_view principal,
-                                             std::string_view route) = 0;
+                                             std::string_view belongs, std::string_view route) = 0;
   virtual void end(std::uint32_t slot, const Entry& entry) = 0;
   /// It is committed.
   virtual void release(std::uint32_t slot) = 0;

@@ -34,18 +34,21 @@ const std::vector<std::string> kMigrations{
     " target TEXT NOT NULL, shadow_target TEXT NOT NULL, error TEXT, agrees INTEGER, agreement REAL, prompt TEXT,"
     " cost_nano INTEGER NOT NULL DEFAULT 0)",
     "ALTER TABLE shadows ADD COLUMN confidence REAL",
+    "ALTER TABLE requests ADD COLUMN belongs TEXT",
 };
-constexpr std::string_view kBegin = "INSERT INTO requests (id, at_ms, principal, route) VALUES (?1, ?2, ?3, ?4)";
+constexpr std::string_view kBegin =
+    "INSERT INTO requests (id, at_ms, principal, route, belongs) VALUES (?1, ?2, ?3, ?4, ?5)";
 constexpr std::string_view kEnd =
     "UPDATE requests SET outcome = ?2, error = ?3, decision = ?4, route = ?5, target = ?6, zone = ?7, attempts = ?8,"
     " escalated = ?9, confidence = ?10, prompt_tokens = ?11, cached_tokens = ?12, completion_tokens = ?13,"
     " reasoning_tokens = ?14, cost_nano = ?15, saved_nano = ?16, duration_us = ?17 WHERE id = ?1 AND outcome = 'open'";
 constexpr std::string_view kMissing =
-    "INSERT OR IGNORE INTO requests (id, at_ms, principal, route) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT OR IGNORE INTO requests (id, at_ms, principal, route, belongs) VALUES (?1, ?2, ?3, ?4, ?5)";
 constexpr std::string_view kWhole =
     "INSERT INTO requests (id, outcome, error, decision, route, target, zone, attempts, escalated, confidence,"
     " prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, cost_nano, saved_nano, duration_us, at_ms,"
-    " principal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    " principal, belongs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+    " ?20)";
 constexpr std::string_view kExpire = "UPDATE requests SET outcome = 'expired' WHERE outcome = 'open'";
 constexpr std::string_view kKeep =
     "INSERT INTO shadows (at_ms, route, workload, target, shadow_target, error, agrees, agreement, prompt, cost_nano, "
@@ -103,13 +106,15 @@ class LedgerImpl final : public Ledger {
     return {};
   }
 
-  std::int64_t begin(const std::string& principal, const std::string& route, WallClock::time_point now) override {
+  std::int64_t begin(const std::string& principal, const std::string& belongs, const std::string& route,
+                     WallClock::time_point now) override {
     const std::int64_t number = next_.fetch_add(1, std::memory_order_relaxed);
     {
       const std::lock_guard lock{mutex_};
       if (!has_room()) return number;
-      begun_.emplace(number, Begun{milliseconds(now), principal, route});
-      if (const auto slot = journal_->begin(number, milliseconds(now), principal, route)) slots_.emplace(number, *slot);
+      begun_.emplace(number, Begun{milliseconds(now), principal, belongs, route});
+      if (const auto slot = journal_->begin(number, milliseconds(now), principal, belongs, route))
+        slots_.emplace(number, *slot);
     }
     database_->nudge();
     return number;
@@ -133,6 +138,7 @@ class LedgerImpl final : public Ledger {
         change.sql = kWhole;
         change.values.emplace_back(begun->second.at_ms);
         change.values.emplace_back(std::move(begun->second.principal));
+        change.values.emplace_back(std::move(begun->second.belongs));
         begun_.erase(begun);
       }
       if (!has_room()) return;
@@ -167,6 +173,7 @@ class LedgerImpl final : public Ledger {
   struct Begun {
     std::int64_t at_ms;
     std::string principal;
+    std::string belongs;
     std::string route;
   };
 
@@ -174,6 +181,7 @@ class LedgerImpl final : public Ledger {
     return {.number = 0,
             .at_ms = 0,
             .principal = {},
+            .belongs = {},
             .route = o.route,
             .ended = true,
             .outcome = outcome_name(o),
@@ -191,7 +199,7 @@ class LedgerImpl final : public Ledger {
   /// What a process that was killed had not committed.
   void recover() {
     for (const Journal::Entry& e : journal_->left()) {
-      post({.sql = kMissing, .values = {e.number, e.at_ms, e.principal, e.route}});
+      post({.sql = kMissing, .values = {e.number, e.at_ms, e.principal, e.route, e.belongs}});
       if (!e.ended) continue;
       post({.sql = kEnd,
             .values = {e.number, e.outcome, or_null(!e.error.empty(), e.error), e.decision, e.route,
@@ -207,8 +215,9 @@ class LedgerImpl final : public Ledger {
     for (const std::uint32_t slot : handed_over_) journal_->release(slot);
     handed_over_ = std::exchange(ended_slots_, {});
     for (auto& [number, begun] : begun_) {
-      out.push_back(
-          {.sql = kBegin, .values = {number, begun.at_ms, std::move(begun.principal), std::move(begun.route)}});
+      out.push_back({.sql = kBegin,
+                     .values = {number, begun.at_ms, std::move(begun.principal), std::move(begun.route),
+                                std::move(begun.belongs)}});
     }
     begun_.clear();
     for (store::Change& change : ended_) out.push_back(std::move(change));
@@ -270,14 +279,16 @@ Result<std::vector<LedgerTotal>> LedgerImpl::totals(const std::string& by, WallC
 
 Result<std::vector<Spending>> LedgerImpl::spending(WallClock::time_point since) const {
   HEARTH_TRY(const auto rows,
-             database_->read("SELECT principal, route, sum(cost_nano) FROM requests WHERE at_ms >= ?1 AND cost_nano > 0"
-                             " GROUP BY 1, 2",
-                             {milliseconds(since)}));
+             database_->read(
+                 "SELECT principal, coalesce(belongs, ''), route, sum(cost_nano) FROM requests WHERE at_ms >= ?1 AND"
+                 " cost_nano > 0 GROUP BY 1, 2, 3",
+                 {milliseconds(since)}));
   std::vector<Spending> out;
   for (const Row& row : rows) {
     out.push_back({.principal = store::text_of(row[0]),
-                   .route = store::text_of(row[1]),
-                   .usd = static_cast<double>(store::integer_of(row[2])) / kNano});
+                   .belongs = store::text_of(row[1]),
+                   .route = store::text_of(row[2]),
+                   .usd = static_cast<double>(store::integer_of(row[3])) / kNano});
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "belongs.hpp"
 #include "content_labels.hpp"
 #include "hearth/base/log.hpp"
 #include "router_impl.hpp"
@@ -58,8 +59,10 @@ void RouterImpl::remember_spending(const Budgets& budgets) const {
       continue;
     }
     for (const Spending& one : *spent) {
-      const policy::Subject subject{.principal = one.principal};
-      if (policy::names(budget.principal, subject) && policy::matches_glob(budget.route, one.route)) {
+      const policy::Subject subject = subject_of(one.principal, one.belongs);
+      const bool named = policy::names(budget.principal, subject) ||
+                         (subject.behalf && policy::names(budget.principal, *subject.behalf));
+      if (named && policy::matches_glob(budget.route, one.route)) {
         budgets.spent_before(i, one.usd, now);
       }
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "belongs.hpp"
 #include "content_labels.hpp"
 #include "plan_error.hpp"
 #include "record.hpp"
@@ -33,8 +34,10 @@ Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& c
   const std::uint64_t session = resolved.named ? session_of(context, facts.conversation) : 0;
   HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session));
   const std::string route = resolved.named ? resolved.route->name : "-";
-  Settlement settlement{
-      options_.ledger, options_.on_outcome, {.route = route, .principal = context.principal}, Clock::now()};
+  Settlement settlement{options_.ledger,
+                        options_.on_outcome,
+                        {.route = route, .principal = context.principal, .belongs = belongs_of(wishes.subject)},
+                        Clock::now()};
   Purse purse = resolved.state->budgets->purse(wishes.subject, route);
   const auto now = WallClock::now();
   if (const auto funded = purse.admit(0, now); !funded) {
@@ -252,7 +255,9 @@ void RouterImpl::start_shadow(ShadowCheck check) {
   };
   Settlement settlement{options_.ledger,
                         options_.on_outcome,
-                        {.route = "shadow", .principal = check.attempt.wishes.subject.principal},
+                        {.route = "shadow",
+                         .principal = check.attempt.wishes.subject.principal,
+                         .belongs = belongs_of(check.attempt.wishes.subject)},
                         Clock::now()};
   check.attempt.bill = settlement.bill();
   ShadowVerdict late = check.verdict;

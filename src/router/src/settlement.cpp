@@ -8,7 +8,8 @@ namespace hearth::router {
 Settlement::Settlement(Ledger* ledger, const Listener& listener, Outcome outcome, Clock::time_point begun)
     : ledger_{ledger}, listener_{&listener}, outcome_{std::make_unique<Outcome>(std::move(outcome))}, begun_{begun} {
   outcome_->error = ErrorCode::cancelled;
-  if (ledger_ != nullptr) number_ = ledger_->begin(outcome_->principal, outcome_->route, WallClock::now());
+  if (ledger_ == nullptr) return;
+  number_ = ledger_->begin(outcome_->principal, outcome_->belongs, outcome_->route, WallClock::now());
 }
 
 Settlement::Settlement(Settlement&& other) noexcept

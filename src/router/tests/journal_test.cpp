@@ -39,15 +39,16 @@ TEST_F(JournalTest, KeepsWhatAKilledProcessKnew) {
   const auto file = folder / "j";
   killed_after([&] {
     auto journal = *Journal::open(file);
-    (void)journal->begin(1, 100, "ann", "auto");
-    const auto second = journal->begin(2, 101, std::string(500, 'x'), "auto");
+    (void)journal->begin(1, 100, "ann", "team:ward", "auto");
+    const auto second = journal->begin(2, 101, std::string(500, 'x'), "", "auto");
     journal->end(*second, {.route = "other", .ended = true, .outcome = "completed", .target = "lab/x", .cost_nano = 7});
-    journal->release(*journal->begin(3, 102, "gone", "auto"));
+    journal->release(*journal->begin(3, 102, "gone", "", "auto"));
   });
   auto journal = *Journal::open(file);
   const auto left = journal->left();
   ASSERT_EQ(left.size(), 2U);
   EXPECT_EQ(left[0].principal, "ann");
+  EXPECT_EQ(left[0].belongs, "team:ward");
   EXPECT_FALSE(left[0].ended);
   EXPECT_TRUE(left[1].ended);
   EXPECT_EQ(left[1].route, "other");
@@ -61,10 +62,10 @@ TEST_F(JournalTest, KeepsWhatAKilledProcessKnew) {
 TEST_F(JournalTest, IsFullAfterItsSlots) {
   auto journal = *Journal::open(folder / "j");
   for (std::size_t i = 0; i < Journal::kSlots; ++i)
-    ASSERT_TRUE(journal->begin(static_cast<std::int64_t>(i), 0, "a", "b"));
-  EXPECT_FALSE(journal->begin(0, 0, "a", "b"));
+    ASSERT_TRUE(journal->begin(static_cast<std::int64_t>(i), 0, "a", "", "b"));
+  EXPECT_FALSE(journal->begin(0, 0, "a", "", "b"));
   journal->release(5);
-  EXPECT_EQ(journal->begin(0, 0, "a", "b"), 5U);
+  EXPECT_EQ(journal->begin(0, 0, "a", "", "b"), 5U);
 }
 
 TEST_F(JournalTest, AKilledLedgerLosesNothingAndCountsNothingTwice) {
@@ -73,7 +74,7 @@ TEST_F(JournalTest, AKilledLedgerLosesNothingAndCountsNothingTwice) {
     killed_after([&] {
       auto ledger = *Ledger::open(folder / "ledger.db", now);
       for (int i = 0; i < 50; ++i) {
-        const auto number = ledger->begin("ann", "auto", now);
+        const auto number = ledger->begin("ann", "team:x", "auto", now);
         if (i % 5 == 0) continue;  // was running
         Outcome outcome{.decision = "dec", .route = "auto", .principal = "ann", .target = "lab/x", .zone = "cluster"};
         outcome.cost_usd = 1;

@@ -49,12 +49,12 @@ class LedgerTest : public ::testing::Test {
 };
 
 TEST_F(LedgerTest, EachEndIsCountedOnceAsWhatItWas) {
-  const auto first = ledger->begin("alice", "auto", now);
+  const auto first = ledger->begin("alice", "", "auto", now);
   ledger->end(first, outcome({}, 0.25));
   ledger->end(first, outcome(ErrorCode::internal, 99));
-  ledger->end(ledger->begin("alice", "auto", now), outcome(ErrorCode::upstream_error, 0.5));
-  ledger->end(ledger->begin("alice", "auto", now), outcome(ErrorCode::cancelled));
-  ledger->begin("alice", "auto", now);
+  ledger->end(ledger->begin("alice", "", "auto", now), outcome(ErrorCode::upstream_error, 0.5));
+  ledger->end(ledger->begin("alice", "", "auto", now), outcome(ErrorCode::cancelled));
+  ledger->begin("alice", "", "auto", now);
   const LedgerTotal t = total();
   EXPECT_EQ(t.key, "alice");
   EXPECT_EQ(t.requests, 4);
@@ -72,17 +72,17 @@ TEST_F(LedgerTest, EachEndIsCountedOnceAsWhatItWas) {
 }
 
 TEST_F(LedgerTest, WhatAProcessLeftOpenExpiresWithTheNext) {
-  const auto number = ledger->begin("alice", "auto", now);
+  const auto number = ledger->begin("alice", "", "auto", now);
   reopen();
   EXPECT_EQ(total().expired, 1);
-  EXPECT_GT(ledger->begin("alice", "auto", now), number) << "numbers are not given twice";
+  EXPECT_GT(ledger->begin("alice", "", "auto", now), number) << "numbers are not given twice";
   EXPECT_EQ(total().requests, 2);
 }
 
 TEST_F(LedgerTest, SpendingIsByWhoAndWhereSinceThen) {
-  ledger->end(ledger->begin("alice", "auto", now - 2h), outcome({}, 8));
-  ledger->end(ledger->begin("alice", "auto", now), outcome({}, 2));
-  ledger->end(ledger->begin("alice", "auto", now), outcome({}, 1));
+  ledger->end(ledger->begin("alice", "", "auto", now - 2h), outcome({}, 8));
+  ledger->end(ledger->begin("alice", "", "auto", now), outcome({}, 2));
+  ledger->end(ledger->begin("alice", "", "auto", now), outcome({}, 1));
   ledger->flush();
   const auto spending = ledger->spending(now - 1h);
   ASSERT_TRUE(spending);
@@ -92,7 +92,7 @@ TEST_F(LedgerTest, SpendingIsByWhoAndWhereSinceThen) {
 }
 
 TEST_F(LedgerTest, OldRowsAreForgotten) {
-  ledger->end(ledger->begin("alice", "auto", now - Ledger::kKept - 1h), outcome({}, 8));
+  ledger->end(ledger->begin("alice", "", "auto", now - Ledger::kKept - 1h), outcome({}, 8));
   ledger->flush();
   reopen();
   const auto totals = ledger->totals("principal", now - Ledger::kKept - 10h);

@@ -120,6 +120,27 @@ TEST_F(MoneyTest, WhatAnEarlierProcessSpentStillCounts) {
   EXPECT_EQ(second.refusal->code, ErrorCode::budget_exhausted);
 }
 
+TEST_F(MoneyTest, WhatATeamAndAnAgentSpentStillCountsForTheirs) {
+  add("b/dear", {says("dear")}, 1000);
+  route(Strategy::direct);
+  provider::RequestContext context;
+  context.principal = "helper";
+  const auto nora =
+      std::make_shared<const policy::Subject>(policy::Subject{.principal = "nora", .roles = {"nurse"}, .team = "ward"});
+  context.subject = std::make_shared<const policy::Subject>(policy::Subject{.principal = "helper", .behalf = nora});
+  EXPECT_EQ(ask(short_request(), context).text, "dear");
+  for (const char* principal : {"team:ward", "role:nurse", "nora", "helper"}) {
+    router.reset();
+    ledger.reset();
+    ledger = *Ledger::open(folder / "ledger.db", WallClock::now());
+    limit(0.5 * kAnswer, BudgetAction::refuse);
+    table->budgets[0].principal = principal;
+    const Got refused = ask(short_request(), context);
+    ASSERT_TRUE(refused.refusal) << principal;
+    EXPECT_EQ(refused.refusal->code, ErrorCode::budget_exhausted) << principal;
+  }
+}
+
 TEST_F(MoneyTest, AnAnswerThatIsCutOffIsBilledForWhatWasSeen) {
   add("b/dear", {{.text = {"eight by"}, .breaks = Error{ErrorCode::upstream_unavailable, "cut", {}, {}}}}, 1000);
   route(Strategy::direct);

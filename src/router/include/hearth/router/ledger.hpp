@@ -34,6 +34,7 @@ struct LedgerTotal {
 /// What a principal spent on a route.
 struct Spending {
   std::string principal;
+  std::string belongs;
   std::string route;
   double usd = 0;
 };
@@ -53,7 +54,8 @@ class Ledger {
   virtual ~Ledger() = default;
 
   /// A request was admitted; its number.
-  virtual std::int64_t begin(const std::string& principal, const std::string& route, WallClock::time_point now) = 0;
+  virtual std::int64_t begin(const std::string& principal, const std::string& belongs, const std::string& route,
+                             WallClock::time_point now) = 0;
   /// Only the first end of a number counts.
   virtual void end(std::int64_t number, const Outcome& outcome) = 0;
 

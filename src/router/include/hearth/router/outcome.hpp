@@ -16,7 +16,8 @@ struct Outcome {
   std::string decision;
   std::string route;  // of the configuration; "-" when a target was named: names of clients' making stay out of metrics
   std::string principal;
-  std::string target;  // that answered; empty: none
+  std::string belongs;  // its team and roles, and whom it acts for, as budgets ask for them
+  std::string target;   // that answered; empty: none
   std::string zone;
   std::optional<ErrorCode> error;
   std::int32_t attempts = 0;

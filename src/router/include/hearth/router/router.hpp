@@ -48,7 +48,7 @@ struct Explanation {
   std::string language;  // ISO 639-1; empty: not told
   bool code = false;
   bool mathematics = false;
-  std::string workload;       // "simple", "sensitive", "latency-critical", "heavy"
+  std::string workload;  // "simple", "sensitive", "latency-critical", "heavy"; "fallback-only": no target of the route
   std::optional<float> gain;  // what the best target is expected to add
   std::vector<ExplainedTarget> targets;
   std::vector<std::string> plan;      // targets in the order of trying
