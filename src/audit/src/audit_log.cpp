@@ -26,6 +26,9 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now().time_since_epoch()).count();
 }
 
+constexpr std::size_t kBusy = 4;                       // a batch of more than so many was made under load
+constexpr std::chrono::microseconds kPatience{1'000};  // then the next one is waited for, so long
+
 class AuditLogImpl final : public AuditLog {
  public:
   explicit AuditLogImpl(Options options) : options_{std::move(options)}, lock_{folder_of(options_.home) / ".lock"} {}
@@ -74,6 +77,7 @@ class AuditLogImpl final : public AuditLog {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Item> queue_;
+  std::size_t wanted_ = 1;  // records that the thread waits for
   bool stopping_ = false;
   std::thread thread_;
 };
@@ -122,6 +126,7 @@ bool AuditLogImpl::push(Item& item) {
     const std::lock_guard guard{mutex_};
     if (stopping_ || queue_.size() >= options_.queue_max) return false;
     queue_.push_back(std::move(item));
+    if (queue_.size() != wanted_) return true;  // waking the thread for less would cost more than writing it
   }
   wake_.notify_one();
   return true;
@@ -150,6 +155,7 @@ void AuditLogImpl::append(Record record) {
 
 void AuditLogImpl::run() {
   ::pthread_setname_np(::pthread_self(), "audit");
+  std::size_t busy = 0;  // records of the last batch
   std::unique_lock guard{mutex_};
   while (true) {
     const auto something = [this] { return stopping_ || !queue_.empty(); };
@@ -158,8 +164,15 @@ void AuditLogImpl::run() {
     } else {
       wake_.wait_for(guard, options_.head_every, something);
     }
+    // While many come, a little patience makes one sync of what would be several.
+    if (busy > kBusy) {
+      wanted_ = busy;
+      wake_.wait_for(guard, kPatience, [&] { return stopping_ || queue_.size() >= busy; });
+      wanted_ = 1;
+    }
     std::deque<Item> batch;
     std::swap(batch, queue_);
+    busy = batch.size();
     const bool last = stopping_;
     guard.unlock();
     if (!batch.empty()) {

@@ -39,8 +39,8 @@ policy::Subject subject_of(std::string_view principal, std::string_view belongs)
   if (behind == std::string_view::npos) return subject;
   const std::string_view other = belongs.substr(behind + kBehind.size());
   const std::string_view name = other.substr(0, other.find(' '));
-  subject.behalf = std::make_shared<const policy::Subject>(
-      subject_of(name, other.substr(std::min(name.size() + 1, other.size()))));
+  subject.behalf =
+      std::make_shared<const policy::Subject>(subject_of(name, other.substr(std::min(name.size() + 1, other.size()))));
   return subject;
 }
 
