@@ -105,6 +105,20 @@ Result<> add_schema(Dialect dialect, const std::string& schema, bool chat, Json&
   return cannot("a JSON Schema for a raw completion");
 }
 
+/// A regular expression for exactly one of them.
+std::string one_of(const std::vector<std::string>& choices) {
+  constexpr std::string_view kSpecial = R"(\^$.|?*+()[]{}-/)";
+  std::string out;
+  for (const std::string& choice : choices) {
+    out += out.empty() ? "(" : "|";
+    for (const char c : choice) {
+      if (kSpecial.find(c) != std::string_view::npos) out += '\\';
+      out += c;
+    }
+  }
+  return out + ")";
+}
+
 Result<> add_constraint(Dialect dialect, const inference::Constraint& constraint, bool chat, Json& out) {
   using Kind = inference::Constraint::Kind;
   switch (constraint.kind) {
@@ -124,6 +138,10 @@ Result<> add_constraint(Dialect dialect, const inference::Constraint& constraint
       }
       return {};
     case Kind::choice:
+      if (dialect == Dialect::sglang) {
+        out["regex"] = one_of(constraint.choices);
+        return {};
+      }
       if (dialect != Dialect::vllm && dialect != Dialect::hearth) return cannot("a list of choices for the output");
       out["structured_outputs"] = {{"choice", constraint.choices}};
       return {};

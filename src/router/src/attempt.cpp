@@ -83,10 +83,23 @@ class WatchedStream final : public provider::EventStream {
         std::string_view{target_.model}.find(told) == std::string_view::npos) {
       changes_.push_back(fmt::format("{} says that it ran {}", target_.name, told));
     }
+    compare_nodes(told);
     if (const auto before = running_.health().told(told)) {
       changes_.push_back(fmt::format("{} changed from {} to {}", target_.name, *before, told));
       log::warn("a target runs another model than before",
                 {{"target", target_.name}, {"before", *before}, {"now", std::string{told}}});
+    }
+  }
+
+  /// One name at two servers shall be one model: versions that drifted apart answer one conversation differently.
+  void compare_nodes(std::string_view told) {
+    if (told.empty()) return;
+    for (std::size_t i = 0; i < state_->table->targets.size(); ++i) {
+      const Target& other = state_->table->targets[i];
+      if (&other == &target_ || other.model != target_.model) continue;
+      const auto theirs = state_->health[i]->last_told();
+      if (theirs && *theirs != told)
+        changes_.push_back(fmt::format("{} runs {}, {} {}", target_.name, told, other.name, *theirs));
     }
   }
 

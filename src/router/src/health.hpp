@@ -45,6 +45,8 @@ class Health {
 
   /// The target says that it ran this model. What it said before, if that was another.
   std::optional<std::string> told(std::string_view model);
+  /// What it told last; null: nothing yet.
+  std::shared_ptr<const std::string> last_told() const { return told_.load(std::memory_order_acquire); }
 
   /// Requests that we run there, or that the server says it runs and queues, whichever is more.
   std::int32_t load() const;

@@ -91,6 +91,7 @@ class MappedJournal final : public Journal {
     for (std::size_t i = 0; i < kSlots; ++i) {
       if (slots_[i].state.load(std::memory_order_relaxed) != kFree) slots_[i].state.store(kFree);
     }
+    ::madvise(slots_, kBytes, MADV_DONTNEED);  // it was read from end to end; the file keeps what is in it
   }
 
   std::optional<std::uint32_t> begin(std::int64_t number, std::int64_t at_ms, std::string_view principal,

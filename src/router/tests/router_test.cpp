@@ -346,6 +346,20 @@ TEST_F(RouterTest, AFallbackRouteIsTriedLast) {
   EXPECT_THAT(got.degraded, Contains("fallback to route spare"));
 }
 
+TEST_F(RouterTest, NodesThatRunDifferentVersionsOfOneModelAreSaid) {
+  add("a/gpt", {{.text = {"a"}, .model = "gpt-2026-01"}});
+  add("b/gpt", {{.text = {"b"}, .model = "gpt-2026-02"}});
+  add("c/other", {{.text = {"c"}, .model = "other-1"}});
+  for (std::size_t i = 0; i < 3; ++i) {
+    table->routes.push_back(
+        {.name = std::string(1, static_cast<char>('x' + i)), .strategy = Strategy::direct, .targets = {i}});
+  }
+  EXPECT_THAT(ask(request("x")).degraded, IsEmpty());
+  EXPECT_THAT(ask(request("z")).degraded, IsEmpty());
+  EXPECT_THAT(ask(request("y")).degraded, ElementsAre("b/gpt runs gpt-2026-02, a/gpt gpt-2026-01"));
+  EXPECT_THAT(ask(request("x")).degraded, ElementsAre("a/gpt runs gpt-2026-01, b/gpt gpt-2026-02"));
+}
+
 TEST_F(RouterTest, AConversationStaysWithItsTargetAndAChangeIsSaid) {
   add("a/one", {says("one")}, 0, 0.9);
   add("a/two", {says("two")}, 0, 0.1);
