@@ -184,6 +184,8 @@ bool are_years(const Number& n) {
 std::optional<Kind> as_phone(const Number& n, const Context& context) {
   const std::size_t size = n.digits().size();
   if (size < 7 || size > 15) return {};
+  const bool address = n.separator == '.' && n.group_count == 4 && std::ranges::max(n.sizes()) <= 3;  // of a machine
+  if (address && !n.plus) return {};
   const bool international = n.plus || (n.digits().starts_with("00") && size >= 10);
   if (international && size >= 8) return Kind{kPhone, 0.9F};
   const bool told = context.says(Context::phone);

@@ -48,17 +48,24 @@ std::string escaped(std::string_view word) {
   return out;
 }
 
-/// Of overlapping findings the surer one stays, of equally sure ones the longer one.
-void settle(Findings& findings) {
+/// Is `a` what the text means, where it overlaps `b`? Of two that are both likely the more sensitive one, so that no
+/// harmless finding hides the other's label; else the surer one, of equally sure ones the longer.
+bool outweighs(const Finding& a, const Finding& b, const std::vector<Type>& types) {
+  constexpr float kLikely = 0.7F;
+  const auto label = [&](const Finding& f) { return types[f.type].label; };
+  if (a.score >= kLikely && b.score >= kLikely && label(a) != label(b)) return label(a) > label(b);
+  return std::pair{a.score, a.end - a.begin} > std::pair{b.score, b.end - b.begin};
+}
+
+void settle(Findings& findings, const std::vector<Type>& types) {
   std::ranges::sort(findings, {}, [](const Finding& f) { return std::pair{f.begin, f.end}; });
   Findings kept;
   for (const Finding& finding : findings) {
     if (kept.empty() || finding.begin >= kept.back().end) {
       kept.push_back(finding);
-      continue;
+    } else if (outweighs(finding, kept.back(), types)) {
+      kept.back() = finding;
     }
-    const auto weight = [](const Finding& f) { return std::pair{f.score, f.end - f.begin}; };
-    if (weight(finding) > weight(kept.back())) kept.back() = finding;
   }
   findings = std::move(kept);
 }
@@ -210,7 +217,7 @@ void Scanner::scan_plain(std::string_view text, Findings& out) const {
       settled[match.entry] = match.end;
     }
   }
-  settle(out);
+  settle(out, types_);
 }
 
 Findings Scanner::scan(std::string_view text) const { return scan(text, options_.names); }

@@ -144,6 +144,15 @@ TEST(Scanner, GivesTheHighestLabel) {
   EXPECT_EQ(s.label_of(s.scan("mail a.b@example.org about 4111111111111111")), Label::restricted);
 }
 
+TEST(Scanner, AHarmlessFindingHidesNoSensitiveOne) {
+  for (const std::string_view text :
+       {"password=415-555-0132x9 ok", "see https://example.org/?token=9f8e7d6c5b4a39281706",
+        "call me: https://bob:pa55word@example.org/"}) {
+    EXPECT_EQ(patterns().label_in(text), Label::restricted) << text;
+  }
+  EXPECT_THAT(found("my phone has the number 86.121.97.248"), ElementsAre("ip 86.121.97.248"));
+}
+
 TEST(Scanner, GuessesRaiseALabelOnlyWhereTheConfigurationSaysSo) {
   const std::string_view text = "My name is Johannes Varvio";
   const auto plain = *Scanner::make({});
