@@ -40,14 +40,16 @@ void print(const nlohmann::json& explanation) {
              features.contains("expected_gain")
                  ? fmt::format(", the best target would gain {:.2f}", features["expected_gain"].get<double>())
                  : "");
-  std::vector<std::vector<std::string>> rows{{"TARGET", "ZONE", "SCORE", "QUALITY", "LATENCY", "COST", "WHY NOT"}};
+  std::vector<std::vector<std::string>> rows{
+      {"TARGET", "ZONE", "SEES", "SCORE", "QUALITY", "LATENCY", "COST", "WHY NOT"}};
   for (const auto& target : explanation.value("targets", nlohmann::json::array())) {
     const bool candidate = target.value("candidate", false);
     const auto number = [&](const char* name, int digits) {
       return candidate ? fmt::format("{:.{}f}", target.value(name, 0.0), digits) : std::string{"-"};
     };
-    rows.push_back({target.value("target", ""), target.value("zone", ""), number("score", 3), number("quality", 2),
-                    candidate ? number("predicted_latency_ms", 0) + " ms" : "-",
+    const std::string sees = target.value("label", "") + (target.value("redacted", false) ? ", redacted" : "");
+    rows.push_back({target.value("target", ""), target.value("zone", ""), sees, number("score", 3),
+                    number("quality", 2), candidate ? number("predicted_latency_ms", 0) + " ms" : "-",
                     candidate ? "$" + number("estimated_cost_usd", 6) : "-",
                     candidate ? "" : target.value("excluded_by", "") + ": " + why(target)});
   }
