@@ -260,6 +260,7 @@ Result<> AppImpl::make_router() {
                               .on_outcome = [this](const router::Outcome& outcome) { note_outcome(outcome); },
                               .ledger = ledger_.get(),
                               .audit = audit_.get(),
+                              .blocking = &blocking_,
                               .background = [this](Task<> work) { return run_in_background(std::move(work)); },
                               .on_shadow = [this](const router::ShadowVerdict& verdict) { note_shadow(verdict); }},
                              std::move(table));

@@ -153,6 +153,14 @@ Result<Outgoing<Request>> prepare(const Attempt& attempt, Request request) {
   return Outgoing<Request>{std::move(request), std::move(hidden), content};
 }
 
+/// The same; for long content in the pool.
+template <class Request>
+Task<Result<Outgoing<Request>>> async_prepare(const Attempt& attempt, Request request) {
+  if (attempt.blocking == nullptr || attempt.prompt_tokens <= kLongContent) co_return prepare(attempt, std::move(request));
+  auto work = [&attempt, &request] { return prepare(attempt, std::move(request)); };
+  co_return co_await attempt.blocking->async_run(std::move(work));
+}
+
 /// The permit for this content at this target, and its record: durable before anything can leave the machine.
 Task<Result<policy::Permit>> async_permit(const Attempt& attempt, const policy::Content& content, std::size_t hidden) {
   const Target& target = attempt.state->table->targets[attempt.target];
@@ -245,7 +253,9 @@ Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::
 template <class Request>
 Task<Result<provider::EventStreamPtr>> async_begin_with(Attempt attempt, Request request) {
   HEARTH_CO_CHECKED(admit(attempt));
-  HEARTH_CO_TRY(Outgoing<Request> outgoing, prepare(attempt, std::move(request)));
+  const bool is_long = attempt.prompt_tokens > kLongContent;  // for others a coroutine would cost more than the scan
+  HEARTH_CO_TRY(Outgoing<Request> outgoing,
+                is_long ? co_await async_prepare(attempt, std::move(request)) : prepare(attempt, std::move(request)));
   HEARTH_CO_TRY(policy::Permit permit,
                 co_await async_permit(attempt, outgoing.content, outgoing.hidden ? outgoing.hidden->size() : 0));
   const std::shared_ptr<Health> health = attempt.state->health[attempt.target];
@@ -290,7 +300,7 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
 Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(auto outgoing, prepare(attempt, std::move(request)));
+  HEARTH_CO_TRY(auto outgoing, co_await async_prepare(attempt, std::move(request)));
   const std::size_t hidden = outgoing.hidden ? outgoing.hidden->size() : 0;
   HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, outgoing.content, hidden));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
@@ -311,7 +321,7 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
 Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::RerankRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(auto outgoing, prepare(attempt, std::move(request)));
+  HEARTH_CO_TRY(auto outgoing, co_await async_prepare(attempt, std::move(request)));
   const std::size_t hidden = outgoing.hidden ? outgoing.hidden->size() : 0;
   HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, outgoing.content, hidden));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bill.hpp"
+#include "hearth/async/blocking_pool.hpp"
 #include "hearth/audit/audit_log.hpp"
 #include "hearth/provider/provider.hpp"
 #include "plan.hpp"
@@ -20,6 +21,9 @@ struct State {
   std::shared_ptr<const Budgets> budgets;
 };
 using StatePtr = std::shared_ptr<const State>;
+
+/// Estimated tokens of content that no io thread scans: that takes a millisecond, or several if it is all numbers.
+inline constexpr std::int64_t kLongContent = 16'000;
 
 /// What generates goes through strategies; embeddings and rankings go to one target after the other.
 using Ask = std::variant<inference::ChatRequest, inference::CompletionRequest>;
@@ -37,6 +41,7 @@ struct Attempt {
   policy::Content looked_at;         // what the scan said of the content that the plan was made for
   audit::AuditLog* audit = nullptr;  // null: nothing is recorded
   std::shared_ptr<Bill> bill = std::make_shared<Bill>();
+  async::BlockingPool* blocking = nullptr;  // where long content is prepared
   std::int64_t prompt_tokens = 0;
   std::int64_t answer_tokens = 0;  // expected: what is set aside for it
   std::chrono::milliseconds first_token_timeout{};

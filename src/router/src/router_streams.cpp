@@ -62,6 +62,7 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
                                 .workload = name_of(class_of(facts, admitted.wishes))},
                   .audit = options_.audit,
                   .bill = admitted.settlement.bill(),
+                  .blocking = options_.blocking,
                   .prompt_tokens = facts.prompt_tokens,
                   .answer_tokens = facts.answer_tokens,
                   // A target that was named has no rival to hand over to: it may take its time.
@@ -148,7 +149,7 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
                                                                   Facts facts, std::string name, std::int32_t n) {
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
   const auto& resolved = admitted.resolved;
-  look_into(ask, *resolved.state->table, facts);
+  co_await async_look_into(options_.blocking, ask, *resolved.state->table, facts);
   keep_label(context, ask, admitted);
   auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
                                                       .request = context.id,

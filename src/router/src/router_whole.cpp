@@ -43,7 +43,7 @@ Task<Result<inference::Embeddings>> RouterImpl::async_embed(provider::RequestCon
   Facts facts = facts_of(request);
   const std::string name = context.route.empty() ? request.model : context.route;
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
-  look_into(request, *admitted.resolved.state->table, facts);
+  co_await async_look_into(options_.blocking, request, *admitted.resolved.state->table, facts);
   const auto ways = attempts(admitted, context, facts);
   if (!ways) {
     admitted.settlement.ended(ways.error().code);
@@ -61,7 +61,7 @@ Task<Result<inference::Ranking>> RouterImpl::async_rerank(provider::RequestConte
   Facts facts = facts_of(request);
   const std::string name = context.route.empty() ? request.model : context.route;
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
-  look_into(request, *admitted.resolved.state->table, facts);
+  co_await async_look_into(options_.blocking, request, *admitted.resolved.state->table, facts);
   const auto ways = attempts(admitted, context, facts);
   if (!ways) {
     admitted.settlement.ended(ways.error().code);

@@ -59,6 +59,20 @@ TEST_F(PrivacyTest, WhatIsLeftIsLabelledAgain) {
   EXPECT_EQ(cloud.calls, 0U);
 }
 
+TEST_F(PrivacyTest, LongContentIsScannedAndHiddenInThePool) {
+  FakeTarget& cloud = add("far/gpt", {says("dear [EMAIL_1]")}, 0, 0.9, policy::Zone::cloud);
+  table->targets[0].context = 0;
+  route(Strategy::direct);
+  redact({"email"});
+  async::BlockingPool pool{1};
+  router = Router::create({.local = nullptr, .blocking = &pool}, table);
+  std::string text = "a@example.org ";
+  while (text.size() < 200'000) text += "and so it went on, ";
+  EXPECT_EQ(ask(request("auto", text), open).text, "dear a@example.org");
+  EXPECT_TRUE(text_of(cloud.last).starts_with("[EMAIL_1] and"));
+  EXPECT_EQ(ask(request("auto", text + "4111111111111111"), open).refusal->code, ErrorCode::forbidden);
+}
+
 TEST_F(PrivacyTest, RedactionLowersNoLabelThatWasSaid) {
   add("far/gpt", {says("there")}, 0, 0.9, policy::Zone::cloud);
   route(Strategy::direct);

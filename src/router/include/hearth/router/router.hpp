@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "hearth/async/blocking_pool.hpp"
 #include "hearth/async/task_group.hpp"
 #include "hearth/audit/audit_log.hpp"
 #include "hearth/router/ledger.hpp"
@@ -69,6 +70,8 @@ class Router : public provider::Provider {
     Ledger* ledger = nullptr;  // outlives the router and its streams
     /// Has a durable record of each permit before its content leaves. Outlives the router; null: no records.
     audit::AuditLog* audit = nullptr;
+    /// Where long content is scanned and hidden, which takes milliseconds; null: where the request is.
+    async::BlockingPool* blocking = nullptr;
     /// Runs work that no client waits for, bounded, on an io thread; false: there is no room. Unset: no shadow checks.
     std::function<bool(Task<> work)> background;
     std::function<void(const ShadowVerdict&)> on_shadow;
