@@ -54,6 +54,12 @@ export async function startServer({ config = kModels, home = temporaryFolder(), 
     port: Number(new URL(url).port),
     pid: child.pid,
     log: () => log.join(''),
+    /** Resolves when the log has said so, now or later. */
+    logged: (pattern) => new Promise((resolve) => {
+      const look = () => { if (!pattern.test(log.join(''))) return; child.stderr.off('data', look); resolve(); };
+      child.stderr.on('data', look);
+      look();
+    }),
     signal: (name) => child.kill(name),
     /** Gives the server another configuration; resolves when its log says what came of it. */
     async reload(text) {

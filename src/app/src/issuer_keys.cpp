@@ -52,6 +52,7 @@ Task<Result<>> async_fetch(net::Client& client, identity::TokenVerifier& tokens)
   HEARTH_CO_TRY(std::string url, co_await async_keys_url(client, tokens.issuer()));
   HEARTH_CO_TRY(const std::string text, co_await async_get(client, std::move(url)));
   HEARTH_CO_TRY(auto keys, identity::KeySet::parse(text));
+  log::info("oidc: the issuer's keys", {{"keys", keys->size()}});
   tokens.replace(std::move(keys));
   co_return Result<>{};
 }
