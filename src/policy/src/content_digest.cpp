@@ -2,6 +2,7 @@
 #include <functional>
 #include <random>
 
+#include "hearth/base/checksum.hpp"
 #include "hearth/policy/policy.hpp"
 
 namespace hearth::policy {
@@ -23,12 +24,7 @@ class Hasher {
   std::uint64_t value() const { return state_; }
 
  private:
-  void mix(std::uint64_t x) {  // the finalizer of MurmurHash3 (Appleby, public domain)
-    state_ ^= x + 0x9E3779B97F4A7C15ULL + (state_ << 6) + (state_ >> 2);
-    state_ ^= state_ >> 33;
-    state_ *= 0xFF51AFD7ED558CCDULL;
-    state_ ^= state_ >> 33;
-  }
+  void mix(std::uint64_t x) { state_ = mixed(state_ ^ (x + 0x9E3779B97F4A7C15ULL + (state_ << 6) + (state_ >> 2))); }
   std::uint64_t state_ = process_seed();
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "text_window.hpp"
+#include "types.hpp"
 
 namespace hearth::privacy {
 namespace {
@@ -44,10 +45,7 @@ std::size_t check_base64(std::string_view text, std::size_t begin, std::size_t e
   Findings inside;
   scan(decoded, inside);
   for (const Finding& finding : inside) {
-    out.push_back({.type = finding.type,
-                   .begin = static_cast<std::uint32_t>(begin),
-                   .end = static_cast<std::uint32_t>(end),
-                   .score = finding.score});
+    out.push_back(finding_of(finding.type, begin, end, finding.score));
   }
   return end;
 }

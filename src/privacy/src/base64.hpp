@@ -9,8 +9,8 @@
 
 namespace hearth::privacy {
 
-/// Text in base64 around a match: what `scan` finds in it is found in the whole of it. Once only, not text in base64 in
-/// base64. Returns where the encoded text ends.
+/// Text in base64 around a match: what `scan` finds in it is found in the whole of it. `scan` may come here again for
+/// base64 within base64: each time the text is a quarter shorter. Returns where the encoded text ends.
 std::size_t check_base64(std::string_view text, std::size_t begin, std::size_t end,
                          const std::function<void(std::string_view, Findings&)>& scan, Findings& out);
 

@@ -18,13 +18,6 @@ namespace {
 constexpr auto kVersion = std::to_array<std::string_view>({"version"});
 constexpr auto kBirth = std::to_array<std::string_view>({"born", "birth", "dob", "d.o.b"});
 
-void add(Findings& out, BuiltIn type, std::size_t begin, std::size_t end, float score) {
-  out.push_back({.type = type,
-                 .begin = static_cast<std::uint32_t>(begin),
-                 .end = static_cast<std::uint32_t>(end),
-                 .score = score});
-}
-
 std::size_t check_numbers(std::string_view text, std::size_t, std::size_t end, Findings& out) {
   return find_numbers(text, end - 1, out);
 }
@@ -45,7 +38,7 @@ std::size_t check_email(std::string_view text, std::size_t begin, std::size_t, F
   const std::size_t dot = domain.rfind('.');
   if (first == at || dot == std::string_view::npos || dot == 0) return last;
   const std::string_view top = domain.substr(dot + 1);
-  if (top.size() >= 2 && std::ranges::all_of(top, is_letter)) add(out, kEmail, first, last, 1);
+  if (top.size() >= 2 && std::ranges::all_of(top, is_letter)) out.push_back(finding_of(kEmail, first, last, 1));
   return last;
 }
 
@@ -61,14 +54,14 @@ std::size_t check_iban(std::string_view text, std::size_t begin, std::size_t end
     }
   }
   if (length == 0 || !is_iban(account) || !ends_word(text, at)) return end;
-  add(out, kIban, begin, at, 1);
+  out.push_back(finding_of(kIban, begin, at, 1));
   return at;
 }
 
 template <BuiltIn kType, bool (*kIsOne)(std::string_view), int kScore>
 std::size_t check_whole(std::string_view text, std::size_t begin, std::size_t end, Findings& out) {
   if (!ends_word(text, end) || !kIsOne(squeezed(text.substr(begin, end - begin)))) return begin + 1;
-  add(out, kType, begin, end, static_cast<float>(kScore) / 100);
+  out.push_back(finding_of(kType, begin, end, static_cast<float>(kScore) / 100));
   return end;
 }
 
@@ -80,7 +73,7 @@ std::size_t check_ip4(std::string_view text, std::size_t begin, std::size_t end,
   const std::string four{text.substr(begin, end - begin)};
   if (longer || !ends_word(text, end) || inet_pton(AF_INET, four.c_str(), &address) != 1) return end;
   if (four.starts_with("127.") || four.starts_with("0.") || mentions(text, begin, begin, kVersion)) return end;
-  add(out, kIp, begin, end, 0.95F);
+  out.push_back(finding_of(kIp, begin, end, 0.95F));
   return end;
 }
 
@@ -98,7 +91,7 @@ std::size_t check_ip6(std::string_view text, std::size_t begin, std::size_t end,
   // "a::b" is an address too, but far more often C++: some digits must be there.
   const bool likely = std::ranges::count(address, ':') >= 2 && std::ranges::count_if(address, is_digit) >= 2;
   if (bounded && likely && address != "::1" && inet_pton(AF_INET6, address.c_str(), &parsed) == 1) {
-    add(out, kIp, begin, end, 0.95F);
+    out.push_back(finding_of(kIp, begin, end, 0.95F));
   }
   return settled;
 }
@@ -106,7 +99,8 @@ std::size_t check_ip6(std::string_view text, std::size_t begin, std::size_t end,
 std::size_t check_mac(std::string_view text, std::size_t begin, std::size_t end, Findings& out) {
   const std::string_view mac = text.substr(begin, end - begin);
   const bool even = std::ranges::count(mac, mac[2]) == 5 || mac[4] == '.';
-  if (even && ends_word(text, end) && (end >= text.size() || text[end] != mac[2])) add(out, kMac, begin, end, 0.95F);
+  if (even && ends_word(text, end) && (end >= text.size() || text[end] != mac[2]))
+    out.push_back(finding_of(kMac, begin, end, 0.95F));
   return end;
 }
 
@@ -128,9 +122,9 @@ std::size_t check_url(std::string_view text, std::size_t begin, std::size_t end,
   const std::size_t at = where.rfind('@');
   const std::size_t colon = where.find(':');
   if (at != std::string_view::npos && colon < at && colon > 0 && at - colon > 1) {
-    add(out, kUrlCredentials, begin, end, 1);
+    out.push_back(finding_of(kUrlCredentials, begin, end, 1));
   } else if (url.starts_with("http") || url.starts_with("ftp") || url.starts_with("www.")) {
-    if (where.find('.') != std::string_view::npos) add(out, kUrl, begin, end, 0.9F);
+    if (where.find('.') != std::string_view::npos) out.push_back(finding_of(kUrl, begin, end, 0.9F));
   }
   return settled;
 }
@@ -138,7 +132,7 @@ std::size_t check_url(std::string_view text, std::size_t begin, std::size_t end,
 std::size_t check_written_date(std::string_view text, std::size_t begin, std::size_t end, Findings& out) {
   if (!ends_word(text, end)) return begin + 1;
   const bool birth = mentions(text, begin, end, kBirth);
-  add(out, birth ? kDateOfBirth : kDate, begin, end, birth ? 0.95F : 0.7F);
+  out.push_back(finding_of(birth ? kDateOfBirth : kDate, begin, end, birth ? 0.95F : 0.7F));
   return end;
 }
 
@@ -159,7 +153,7 @@ std::size_t check_named_number(std::string_view text, std::size_t, std::size_t e
     const std::string_view word = text.substr(at, last - at);
     const auto digits = std::ranges::count_if(word, is_digit);
     if (digits >= 4 && word.size() <= kLongest) {
-      add(out, kType, at, last, 0.9F);
+      out.push_back(finding_of(kType, at, last, 0.9F));
       return last;
     }
     if (digits > 0) return last;

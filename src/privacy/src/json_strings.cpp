@@ -3,31 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
+#include "hearth/base/text.hpp"
 #include "text_window.hpp"
 
 namespace hearth::privacy {
 namespace {
-
-void put_utf8(std::string& out, std::uint32_t c) {
-  const auto byte = [&](std::uint32_t x) { out += static_cast<char>(x); };
-  if (c < 0x80) {
-    byte(c);
-  } else if (c < 0x800) {
-    byte(0xC0 | (c >> 6));
-    byte(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    byte(0xE0 | (c >> 12));
-    byte(0x80 | ((c >> 6) & 0x3F));
-    byte(0x80 | (c & 0x3F));
-  } else {
-    byte(0xF0 | (c >> 18));
-    byte(0x80 | ((c >> 12) & 0x3F));
-    byte(0x80 | ((c >> 6) & 0x3F));
-    byte(0x80 | (c & 0x3F));
-  }
-}
 
 std::uint32_t hex4(std::string_view text, std::size_t at) {
   std::uint32_t value = 0xFFFD;
@@ -53,11 +36,13 @@ std::string unescaped(std::string_view text) {
     } else {
       std::uint32_t code = hex4(text, i + 1);
       i += 4;
-      if (code >= 0xD800 && code < 0xDC00 && text.substr(std::min(i + 1, text.size()), 2) == "\\u") {
-        code = 0x10000 + ((code - 0xD800) << 10) + (hex4(text, i + 3) - 0xDC00);
+      const bool high = code >= 0xD800 && code < 0xDC00 && text.substr(std::min(i + 1, text.size()), 2) == "\\u";
+      const std::uint32_t low = high ? hex4(text, i + 3) : 0;
+      if (low >= 0xDC00 && low < 0xE000) {
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
         i += 6;
       }
-      put_utf8(out, code);
+      text::append_utf8(out, code);
     }
   }
   return out;

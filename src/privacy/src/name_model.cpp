@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "hearth/base/check.hpp"
+#include "hearth/base/checksum.hpp"
 #include "name_features.hpp"
 #include "text_window.hpp"
 #include "types.hpp"
@@ -22,12 +23,6 @@ constexpr unsigned char kBytes[] = {
 #embed "../../../training/names.bin"
 };
 #pragma clang diagnostic pop
-
-std::uint64_t checksum(std::string_view bytes) {  // FNV-1a: against damage, not against malice
-  std::uint64_t h = 14695981039346656037ULL;
-  for (const char c : bytes) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return h;
-}
 
 /// May one finding go on over what is between two words?
 bool joins(std::string_view between, std::uint16_t type) {

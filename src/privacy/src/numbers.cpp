@@ -243,10 +243,7 @@ std::optional<Finding> classify(const Number& n, const Context& context) {
   const bool is_phone = kind->type == kPhone;
   const std::size_t end = is_date ? after_time(n.text, n.end) : is_phone ? extension : n.end;
   const std::size_t begin = is_phone ? n.begin : n.begin + n.text.substr(n.begin).find_first_of("0123456789");
-  return Finding{.type = kind->type,
-                 .begin = static_cast<std::uint32_t>(begin),
-                 .end = static_cast<std::uint32_t>(end),
-                 .score = kind->score};
+  return finding_of(kind->type, begin, end, kind->score);
 }
 
 }  // namespace

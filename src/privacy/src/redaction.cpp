@@ -55,13 +55,26 @@ void visit(auto& request, Plain plain, Json)
   for (auto& document : request.documents) plain(document);
 }
 
+/// Of JSON text: as it is written, where a member's name tells what its value is, and what is behind escapes.
+inference::Label label_in_json(const Scanner& scanner, std::string_view json) {
+  inference::Label highest = scanner.label_in(json);
+  if (json.find("\\u") == std::string_view::npos) return highest;
+  change_json(json, [&](std::string_view text) {
+    highest = std::max(highest, scanner.label_in(text));
+    return std::string{text};
+  });
+  return highest;
+}
+
 template <class Request>
 inference::Label label(const Scanner& scanner, const Request& request) {
   inference::Label highest = inference::Label::public_;
-  const auto look = [&](std::string_view text) {
-    if (!text.empty()) highest = std::max(highest, scanner.label_in(text));
-  };
-  visit(request, look, look);
+  visit(
+      request,
+      [&](std::string_view text) {
+        if (!text.empty()) highest = std::max(highest, scanner.label_in(text));
+      },
+      [&](std::string_view json) { highest = std::max(highest, label_in_json(scanner, json)); });
   return highest;
 }
 
@@ -70,11 +83,11 @@ inference::Label label(const Scanner& scanner, const Request& request) {
 inference::Label label_of(const Scanner& scanner, const inference::ChatRequest& request) {
   inference::Label highest = label(scanner, request);
   for (const inference::Tool& tool : request.tools) {
-    highest = std::max(highest, scanner.label_in(tool.parameters));
+    highest = std::max(highest, label_in_json(scanner, tool.parameters));
   }
   // A body that is forwarded as it came may hold more than was understood.
   if (request.verbatim && request.verbatim->beyond) {
-    highest = std::max(highest, scanner.label_in(*request.verbatim->body));
+    highest = std::max(highest, label_in_json(scanner, *request.verbatim->body));
   }
   return highest;
 }

@@ -210,10 +210,7 @@ void Scanner::scan_plain(std::string_view text, Findings& out) const {
     } else if (entry.check != nullptr) {
       settled[match.entry] = entry.check(text, match.begin, match.end, out);
     } else if (begins_word(text, match.begin) && ends_word(text, match.end)) {
-      out.push_back({.type = entry.type,
-                     .begin = static_cast<std::uint32_t>(match.begin),
-                     .end = static_cast<std::uint32_t>(match.end),
-                     .score = 1});
+      out.push_back(finding_of(entry.type, match.begin, match.end, 1));
       settled[match.entry] = match.end;
     }
   }

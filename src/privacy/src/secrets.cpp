@@ -24,13 +24,6 @@ double entropy(std::string_view text) {
   return bits;
 }
 
-void add(Findings& out, BuiltIn type, std::size_t begin, std::size_t end, float score) {
-  out.push_back({.type = type,
-                 .begin = static_cast<std::uint32_t>(begin),
-                 .end = static_cast<std::uint32_t>(end),
-                 .score = score});
-}
-
 bool in_token(char c) { return is_word(c) || c == '-' || c == '.' || c == '+' || c == '/' || c == '='; }
 
 /// A key with a prefix of its own: the whole token, if it looks random.
@@ -39,7 +32,7 @@ std::size_t check_token(std::string_view text, std::size_t begin, std::size_t en
   while (end < text.size() && in_token(text[end])) ++end;
   const std::size_t settled = end;
   while (end > begin && text[end - 1] == '.') --end;
-  if (entropy(text.substr(begin, end - begin)) >= kRandom) add(out, kSecret, begin, end, 0.95F);
+  if (entropy(text.substr(begin, end - begin)) >= kRandom) out.push_back(finding_of(kSecret, begin, end, 0.95F));
   return settled;
 }
 
@@ -64,7 +57,7 @@ std::size_t check_assigned(std::string_view text, std::size_t, std::size_t end, 
   const std::string_view value = text.substr(begin, last - begin);
   const bool mixed = std::ranges::any_of(value, is_digit) && std::ranges::any_of(value, is_letter);
   if (value.size() >= kShortest && mixed && !is_placeholder(value) && entropy(value) >= kRandom) {
-    add(out, kSecret, begin, last, 0.75F);
+    out.push_back(finding_of(kSecret, begin, last, 0.75F));
   }
   return settled;
 }
@@ -74,7 +67,7 @@ std::size_t check_jwt(std::string_view text, std::size_t begin, std::size_t end,
   int dots = 0;
   while (end < text.size() && (is_word(text[end]) || text[end] == '-' || text[end] == '.'))
     dots += text[end++] == '.' ? 1 : 0;
-  if (dots >= 2) add(out, kSecret, begin, end, 0.95F);
+  if (dots >= 2) out.push_back(finding_of(kSecret, begin, end, 0.95F));
   return end;
 }
 
@@ -84,7 +77,7 @@ std::size_t check_private_key(std::string_view text, std::size_t begin, std::siz
   std::size_t last = closing == std::string_view::npos ? text.size() : text.find("-----", closing + 8);
   last = last == std::string_view::npos ? text.size()
                                         : std::min(text.size(), last + (closing == std::string_view::npos ? 0 : 5));
-  add(out, kPrivateKey, begin, last, 1);
+  out.push_back(finding_of(kPrivateKey, begin, last, 1));
   return last;
 }
 

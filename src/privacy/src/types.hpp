@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "hearth/privacy/finding.hpp"
@@ -41,5 +42,11 @@ enum BuiltIn : std::uint16_t {
   kAge,
   kBuiltIns
 };
+
+/// Bytes [begin, end) of a text.
+inline Finding finding_of(std::uint16_t type, std::size_t begin, std::size_t end, float score) {
+  return {
+      .type = type, .begin = static_cast<std::uint32_t>(begin), .end = static_cast<std::uint32_t>(end), .score = score};
+}
 
 }  // namespace hearth::privacy

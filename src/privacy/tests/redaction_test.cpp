@@ -85,6 +85,28 @@ TEST(Redaction, KeepsArgumentsOfToolsJson) {
   EXPECT_EQ(arguments, R"({"to":"[EMAIL_1]","text":"hi\u000a[EMAIL_2] \"x\"","card":"[CARD_1]"})");
 }
 
+TEST(Redaction, LooksBehindTheEscapesOfJson) {
+  ChatRequest request;
+  inference::Message call{.role = "assistant"};
+  call.tool_calls.push_back({.id = "1", .name = "send", .arguments = R"({"to":"a\u0040example.org"})"});
+  request.messages = {call};
+  EXPECT_EQ(label_of(scanner(), request), Label::confidential);
+  auto map = std::make_shared<Placeholders>();
+  map->hide(scanner(), hiding({kEmail}), request);
+  EXPECT_EQ(request.messages[0].tool_calls[0].arguments, R"({"to":"[EMAIL_1]"})");
+}
+
+TEST(Redaction, HalvesOfCharactersBecomeNoBrokenText) {
+  ChatRequest request;
+  inference::Message call{.role = "assistant"};
+  call.tool_calls.push_back(
+      {.id = "1", .name = "send", .arguments = R"({"to":"\ud83d\u0041 \udc00 a@example.org \ud83d\ude00"})"});
+  request.messages = {call};
+  Placeholders map;
+  map.hide(scanner(), hiding({kEmail}), request);
+  EXPECT_EQ(request.messages[0].tool_calls[0].arguments, "{\"to\":\"\uFFFDA \uFFFD [EMAIL_1] \U0001F600\"}");
+}
+
 TEST(Redaction, RestoresIntoJsonEscaped) {
   ChatRequest request;
   request.messages = {message("user", "the password is hunt\\er22")};

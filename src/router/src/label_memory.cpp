@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "hearth/base/checksum.hpp"
+
 namespace hearth::router {
 namespace {
 
@@ -11,13 +13,7 @@ constexpr std::uint64_t kLabelBits = 3;  // 0: an empty slot, else the label and
 constexpr std::size_t kMostKeys = 64;    // of one request: its last messages
 constexpr std::size_t kLong = 32;        // bytes that hardly two conversations share by chance
 
-std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {  // the finalizer of MurmurHash3 (Appleby, public domain)
-  std::uint64_t h = a * 0x9E3779B97F4A7C15ULL ^ b;
-  h ^= h >> 33;
-  h *= 0xFF51AFD7ED558CCDULL;
-  h ^= h >> 33;
-  return h;
-}
+std::uint64_t joined(std::uint64_t a, std::uint64_t b) { return mixed(a * 0x9E3779B97F4A7C15ULL ^ b); }
 std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
 std::uint64_t label_bits(std::uint64_t slot) { return slot & ((1U << kLabelBits) - 1); }
@@ -68,19 +64,19 @@ std::vector<std::uint64_t> message_keys(std::string_view principal, std::string_
     std::size_t size = 0;
     for (const inference::ContentPart& part : message.content) {
       if (const auto* words = std::get_if<inference::TextPart>(&part)) {
-        text = mixed(text, hash_of(words->text));
+        text = joined(text, hash_of(words->text));
         size += words->text.size();
       } else {
         const auto& image = std::get<inference::ImagePart>(part);
-        text = mixed(text, hash_of(image.bytes) ^ hash_of(image.url));
+        text = joined(text, hash_of(image.bytes) ^ hash_of(image.url));
         size += image.bytes.size();
       }
     }
-    chain = mixed(chain, text);
-    keys.push_back(size >= kLong ? mixed(who, text) : chain);
+    chain = joined(chain, text);
+    keys.push_back(size >= kLong ? joined(who, text) : chain);
   }
   if (keys.size() > kMostKeys) keys.erase(keys.begin(), keys.end() - kMostKeys);
-  if (!session.empty()) keys.push_back(mixed(who, hash_of(session) + 1));
+  if (!session.empty()) keys.push_back(joined(who, hash_of(session) + 1));
   return keys;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "hearth/base/checksum.hpp"
 #include "text_features.hpp"
 
 namespace hearth::router {
@@ -14,12 +15,6 @@ constexpr std::size_t kPercentiles = 101;
 constexpr std::string_view kMagic = "HRTHQLT3";
 
 float logistic(float x) { return 1 / (1 + std::exp(-x)); }
-
-std::uint64_t checksum(std::string_view bytes) {  // FNV-1a: against damage, not against malice
-  std::uint64_t h = 14695981039346656037ULL;
-  for (const char c : bytes) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return h;
-}
 
 void put(std::string& out, std::span<const float> values) {
   out.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());

@@ -16,6 +16,9 @@ std::size_t complete_utf8_prefix(std::string_view bytes) noexcept;
 /// Replaces every maximal invalid sequence by U+FFFD.
 std::string to_valid_utf8(std::string_view bytes);
 
+/// One character. What is none (a surrogate, beyond U+10FFFF) becomes U+FFFD.
+void append_utf8(std::string& out, char32_t c);
+
 bool is_valid_utf8(std::string_view bytes) noexcept;
 
 /// "1.3 MB", "4.7 GB": decimal units, as Ollama and disk vendors count.
