@@ -41,11 +41,14 @@ Task<Result<std::string>> async_keys_url(net::Client& client, const identity::Is
   while (base.ends_with('/')) base.pop_back();
   HEARTH_CO_TRY(const std::string text, co_await async_get(client, base + "/.well-known/openid-configuration"));
   const nlohmann::json document = nlohmann::json::parse(text, nullptr, false);
-  const bool right = document.is_object() && document.value("issuer", "") == issuer.url;
-  if (!right || !document.contains("jwks_uri") || !document["jwks_uri"].is_string()) {
+  const auto says = [&](const char* name) {
+    const auto found = document.is_object() ? document.find(name) : document.end();
+    return found != document.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  };
+  if (says("issuer") != issuer.url || says("jwks_uri").empty()) {
     co_return fail(ErrorCode::upstream_error, "the issuer's discovery document names another issuer, or no keys");
   }
-  co_return document["jwks_uri"].get<std::string>();
+  co_return says("jwks_uri");
 }
 
 Task<Result<>> async_fetch(net::Client& client, identity::TokenVerifier& tokens) {

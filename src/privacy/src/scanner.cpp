@@ -6,6 +6,7 @@
 #include <hs/hs.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <utility>
 
@@ -26,17 +27,18 @@ constexpr const char* kBase64 = R"([A-Za-z0-9+/_\-]{32})";
 class Scratch {
  public:
   ~Scratch() { hs_free_scratch(scratch_); }
-  hs_scratch_t* get(const hs_database_t* database) {
-    if (database_ != database) {
+  /// `number`: the automaton's own. Its address may be that of one that is gone.
+  hs_scratch_t* get(const hs_database_t* database, std::uint64_t number) {
+    if (number_ != number) {
       HEARTH_CHECK(hs_alloc_scratch(database, &scratch_) == HS_SUCCESS);
-      database_ = database;
+      number_ = number;
     }
     return scratch_;
   }
 
  private:
   hs_scratch_t* scratch_ = nullptr;
-  const hs_database_t* database_ = nullptr;
+  std::uint64_t number_ = 0;
 };
 
 std::string escaped(std::string_view word) {
@@ -82,8 +84,13 @@ struct Scanner::Automaton {
     bool encoded = false;  // base64: look inside
   };
   ~Automaton() { hs_free_database(database); }
+  static std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+  }
   std::vector<Entry> entries;
   hs_database_t* database = nullptr;
+  const std::uint64_t number = next_number();
 };
 
 namespace {
@@ -194,7 +201,7 @@ void Scanner::scan_plain(std::string_view text, Findings& out) const {
   thread_local Scratch scratch;
   std::vector<Match> matches;
   const hs_error_t done = hs_scan(automaton_->database, text.data(), static_cast<unsigned>(text.size()), 0,
-                                  scratch.get(automaton_->database), note, &matches);
+                                  scratch.get(automaton_->database, automaton_->number), note, &matches);
   HEARTH_CHECK(done == HS_SUCCESS);
   std::vector<std::size_t> settled(automaton_->entries.size(), 0);  // by pattern: what lies before was looked at
   for (const Match& match : matches) {

@@ -195,6 +195,19 @@ TEST(Scanner, RefusesPatternsThatItCannotPromise) {
   EXPECT_THAT(why({.labels = {{"nonsense", Label::public_}}}), HasSubstr("one of: email, phone"));
 }
 
+/// A reload makes another automaton, often where the last one was, and larger than that.
+TEST(Scanner, MayBeReplacedByALargerOne) {
+  for (int i = 0; i < 12; ++i) {
+    Scanner::Options options{.names = false};
+    for (int j = 0; j < i * 20; ++j) {
+      options.patterns.push_back(
+          {.name = fmt::format("p{}", j), .pattern = fmt::format("[a-f]{{{},40}}X{}", 1 + j % 30, j)});
+    }
+    const auto scanner = *Scanner::make(std::move(options));
+    EXPECT_EQ(found(*scanner, "mail a@example.org now").size(), 1U);
+  }
+}
+
 TEST(Scanner, LivesThroughRandomBytes) {
   std::mt19937 random{3};
   constexpr std::string_view kAlphabet = "0123456789 .-+()/@:abcAKIA_\n\xc3\xa9\xe2\x80\x8b\xff\"'=";

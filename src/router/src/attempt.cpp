@@ -156,7 +156,8 @@ Result<Outgoing<Request>> prepare(const Attempt& attempt, Request request) {
 /// The same; for long content in the pool.
 template <class Request>
 Task<Result<Outgoing<Request>>> async_prepare(const Attempt& attempt, Request request) {
-  if (attempt.blocking == nullptr || attempt.prompt_tokens <= kLongContent) co_return prepare(attempt, std::move(request));
+  if (attempt.blocking == nullptr || attempt.prompt_tokens <= kLongContent)
+    co_return prepare(attempt, std::move(request));
   auto work = [&attempt, &request] { return prepare(attempt, std::move(request)); };
   co_return co_await attempt.blocking->async_run(std::move(work));
 }
