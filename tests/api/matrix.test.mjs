@@ -5,21 +5,24 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startServer } from '../server.mjs';
 import { protocols, scenarios, startReplay } from './replay.mjs';
+import { startUpstream } from './upstream.mjs';
 
 const timed = (name, run) => test(name, { timeout: 120_000 }, run);
 const kinds = Object.keys(protocols);
 const replays = {};
-let server;
+let server, sglang;
 before(async () => {
   for (const kind of kinds) replays[kind] = await startReplay(kind);
+  sglang = await startUpstream('generate');
   server = await startServer({ config: `
 log: {level: warn}
 providers:
 ${kinds.map((kind) => `  - {name: ${kind}, kind: ${kind}, url: "${replays[kind].url}", zone: cloud, models: [{name: m, model: up-m, capabilities: [chat, tools, json, vision, reasoning]}]}`).join('\n')}
+  - {name: sglang, kind: sglang, url: "${sglang.url}", zone: cloud, models: [{name: m, capabilities: [chat, completion, json, grammar, logprobs]}]}
 policy: {default_label: public, zones: {device: restricted, cloud: public}}
 ` });
 });
-after(async () => { await server?.stop(); for (const kind of kinds) replays[kind]?.close(); });
+after(async () => { await server?.stop(); for (const kind of kinds) replays[kind]?.close(); sglang?.close(); });
 
 const kImage = 'iVBORw0KGgo=';
 const kSchema = { type: 'object', properties: { city: { type: 'string' }, unit: { type: 'string' } }, required: ['city'] };
@@ -213,4 +216,21 @@ timed('Anthropic to Anthropic: thoughts keep their seal, and marks of the cache 
   messages[1] = { role: 'assistant', content: [{ type: 'thinking', thinking: 'four', signature: '' }, { type: 'text', text: '4' }] };
   assert.equal((await ask(messages)).status, 200);
   assert.deepEqual(replays.anthropic.asked().sent.messages[1].content, [{ type: 'text', text: '4' }]);
+});
+
+timed('raw prompts to SGLang: its own route, with its regular expressions, schemas and counts of the cache', async () => {
+  const ask = async (fields) => (await post('/v1/completions', { model: 'sglang/m', prompt: 'Once', max_tokens: 8, ...fields })).json();
+  const whole = await ask({ structured_outputs: { regex: '[a-z ]+' }, stop: ['END'], logprobs: 1 });
+  assert.equal(whole.choices[0].text, ' upon a tïme');
+  assert.deepEqual(whole.choices[0].logprobs.token_logprobs, [-0.5, -0.25]);
+  assert.equal(whole.choices[0].finish_reason, 'stop');
+  assert.deepEqual([whole.usage.prompt_tokens, whole.usage.completion_tokens, whole.usage.prompt_tokens_details.cached_tokens], [4, 2, 3]);
+  const { url, body } = sglang.requests.at(-1);
+  assert.equal(url, '/generate');
+  assert.deepEqual(body.sampling_params, { max_new_tokens: 8, stop: ['END'], regex: '[a-z ]+' });
+  await ask({ structured_outputs: { json: kSchema } });
+  assert.deepEqual(JSON.parse(sglang.requests.at(-1).body.sampling_params.json_schema), kSchema);
+  const streamed = events(await (await post('/v1/completions', { model: 'sglang/m', prompt: 'Once', max_tokens: 8, stream: true })).text());
+  assert.equal(streamed.map((e) => e.choices[0]?.text ?? '').join(''), ' upon a tïme');
+  await assert.rejects(post('/v1/completions', { model: 'sglang/m', prompt: 'Once', mirostat: 2 }), (error) => error.status === 400 && /mirostat/.test(error.message));
 });

@@ -24,6 +24,13 @@ export const behaviours = {
     const parts = [...JSON.stringify({ text: body.messages.at(-1).content })].map((text) => call({ function: { arguments: text } }));
     send(res, [call({ id: 'call_1', type: 'function', function: { name: 'note', arguments: '' } }), ...parts, chunk({}, 'tool_calls'), usage, 'data: [DONE]\n\n']);
   },
+  /** SGLang's /generate: the text so far with every event. */
+  generate: (req, res) => {
+    const event = (text, logprobs, finish_reason = null) => `data: ${JSON.stringify({ text, index: 0, meta_info: { id: 'g', finish_reason, prompt_tokens: 4,
+      completion_tokens: logprobs.length, cached_tokens: 3, output_token_logprobs: logprobs } })}\n\n`;
+    const [first, second] = [[-0.5, 7, ' upon'], [-0.25, 9, ' a tïme']];
+    send(res, [event(' upon', [first]), event(' upon a tïme', [first, second]), event(' upon a tïme', [first, second], { type: 'stop', matched: 2 }), 'data: [DONE]\n\n']);
+  },
   silent: () => {},
   late: (req, res) => { head(res); res.write(': still there\n\n'); },  // a stream, but never content
   limited: (req, res) => { res.writeHead(429, { 'retry-after': '2' }); res.end('{"error":{"message":"slow down","type":"rate_limit_error"}}'); },

@@ -94,8 +94,8 @@ Result<> add_schema(Dialect dialect, const std::string& schema, bool chat, Json&
                               {"json_schema", {{"name", "answer"}, {"schema", std::move(parsed)}, {"strict", true}}}};
     return {};
   }
-  if (is_llama(dialect) || dialect == Dialect::sglang) {
-    out["json_schema"] = dialect == Dialect::sglang ? Json(schema) : std::move(parsed);
+  if (is_llama(dialect)) {
+    out["json_schema"] = std::move(parsed);
     return {};
   }
   if (dialect == Dialect::vllm) {
@@ -103,20 +103,6 @@ Result<> add_schema(Dialect dialect, const std::string& schema, bool chat, Json&
     return {};
   }
   return cannot("a JSON Schema for a raw completion");
-}
-
-/// A regular expression for exactly one of them.
-std::string one_of(const std::vector<std::string>& choices) {
-  constexpr std::string_view kSpecial = R"(\^$.|?*+()[]{}-/)";
-  std::string out;
-  for (const std::string& choice : choices) {
-    out += out.empty() ? "(" : "|";
-    for (const char c : choice) {
-      if (kSpecial.find(c) != std::string_view::npos) out += '\\';
-      out += c;
-    }
-  }
-  return out + ")";
 }
 
 Result<> add_constraint(Dialect dialect, const inference::Constraint& constraint, bool chat, Json& out) {
@@ -139,7 +125,7 @@ Result<> add_constraint(Dialect dialect, const inference::Constraint& constraint
       return {};
     case Kind::choice:
       if (dialect == Dialect::sglang) {
-        out["regex"] = one_of(constraint.choices);
+        out["regex"] = regex_of(constraint.choices);
         return {};
       }
       if (dialect != Dialect::vllm && dialect != Dialect::hearth) return cannot("a list of choices for the output");
@@ -154,6 +140,19 @@ Result<> add_constraint(Dialect dialect, const inference::Constraint& constraint
 }
 
 }  // namespace
+
+std::string regex_of(const std::vector<std::string>& choices) {
+  constexpr std::string_view kSpecial = R"(\^$.|?*+()[]{}-/)";
+  std::string out;
+  for (const std::string& choice : choices) {
+    out += out.empty() ? "(" : "|";
+    for (const char c : choice) {
+      if (kSpecial.find(c) != std::string_view::npos) out += '\\';
+      out += c;
+    }
+  }
+  return out + ")";
+}
 
 Result<> add_generation(Dialect dialect, const inference::Generation& generation, bool chat, Json& out) {
   if (generation.max_tokens) {

@@ -10,4 +10,7 @@ namespace hearth::provider {
 /// for. `chat`: chat completions and completions differ in the fields for length and probabilities.
 Result<> add_generation(Dialect dialect, const inference::Generation& generation, bool chat, Json& out);
 
+/// A regular expression for exactly one of them.
+std::string regex_of(const std::vector<std::string>& choices);
+
 }  // namespace hearth::provider

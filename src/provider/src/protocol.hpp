@@ -71,6 +71,7 @@ class Protocol {
 enum class Dialect : std::uint8_t { openai, vllm, sglang, llama_server, mlx, hearth, compatible };
 
 std::unique_ptr<Protocol> make_openai_protocol(Dialect dialect);
+std::unique_ptr<Protocol> make_sglang_protocol();
 std::unique_ptr<Protocol> make_anthropic_protocol();
 std::unique_ptr<Protocol> make_gemini_protocol();
 std::unique_ptr<Protocol> make_ollama_protocol();

@@ -19,7 +19,7 @@ constexpr std::uint64_t kErrorBytesMax = 64 * 1024;  // of an error's body
 Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
   if (kind == "openai") return make_openai_protocol(Dialect::openai);
   if (kind == "vllm") return make_openai_protocol(Dialect::vllm);
-  if (kind == "sglang") return make_openai_protocol(Dialect::sglang);
+  if (kind == "sglang") return make_sglang_protocol();
   if (kind == "llama-server") return make_openai_protocol(Dialect::llama_server);
   if (kind == "mlx") return make_openai_protocol(Dialect::mlx);
   if (kind == "hearth") return make_openai_protocol(Dialect::hearth);

@@ -227,7 +227,7 @@ TEST(OpenAi, RequestsHaveWhatTheDialectKnowsAndRefuseTheRestByName) {
   EXPECT_EQ(body_of(kVllm->chat(regex))["structured_outputs"]["regex"], "a+");
   EXPECT_THAT(kOpenAi->chat(regex).error().message, HasSubstr("regular expression"));
   EXPECT_EQ(kOpenAi->chat(regex).error().code, ErrorCode::unsupported);
-  const auto sglang = make_openai_protocol(Dialect::sglang);
+  const auto sglang = make_sglang_protocol();
   EXPECT_EQ(body_of(sglang->chat(regex))["regex"], "a+");
   regex.generation.constraint = {.kind = inference::Constraint::Kind::choice, .text = {}, .choices = {"yes", "a.b(c)"}};
   EXPECT_EQ(body_of(sglang->chat(regex))["regex"], R"((yes|a\.b\(c\)))");
