@@ -1,4 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hearth/cli/cli.hpp"
 
-int main(int argc, char** argv) { return hearth::cli::run(argc, argv); }
+#ifdef HEARTH_MIMALLOC
+#include <mimalloc.h>
+
+namespace {
+/// A server that idles beside other programs hands pages back after milliseconds, not after half a second that an idle
+/// process never notices: 2.5 MB less after load, and no fewer requests (bench/RESULTS.md).
+void hand_memory_back_soon() {
+  mi_option_set_default(mi_option_decommit_delay, 1);           // ms
+  mi_option_set_default(mi_option_segment_decommit_delay, 20);  // ms
+}
+}  // namespace
+#endif
+
+int main(int argc, char** argv) {
+#ifdef HEARTH_MIMALLOC
+  hand_memory_back_soon();
+#endif
+  return hearth::cli::run(argc, argv);
+}

@@ -75,7 +75,7 @@ class Router : public provider::Provider {
     /// Runs work that no client waits for, bounded, on an io thread; false: there is no room. Unset: no shadow checks.
     std::function<bool(Task<> work)> background;
     std::function<void(const ShadowVerdict&)> on_shadow;
-    std::size_t decisions_kept = 4096;
+    std::size_t decisions_kept = 1024;
   };
   static std::unique_ptr<Router> create(Options options, TablePtr table);
 
