@@ -1,83 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hearth against llama-server of the same source, one after the other on the same loads; prints a table with ratios.
 // usage: node compare.mjs --hearth BIN --llama BIN --bare BIN --models FOLDER [--only row,…] [--soak SECONDS]
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { median, options, printTable, report, startServer, stopServer, stream, threads, tokens, wanted, work } from './servers.mjs';
 
-const options = { soak: 60, only: '' };
-for (let i = 2; i < process.argv.length; i += 2) options[process.argv[i].slice(2)] = process.argv[i + 1];
-const wanted = row => !options.only || options.only.split(',').includes(row);
-const threads = availableParallelism();
-const work = mkdtempSync(join(tmpdir(), 'hearth-bench-'));
-const agent = new http.Agent({ keepAlive: false, maxSockets: 4096 });  // llama-server closes idle connections at will
-
-// ---- servers -------------------------------------------------------------------------------------------------------
-const freePort = () => new Promise(resolve => {
-  const server = http.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
-});
-
-async function startServer(kind, model, { context, parallel, queue = 4096 }) {
-  const port = await freePort();
-  const path = join(options.models, `${model}.gguf`);
-  let command;
-  if (kind === 'hearth') {
-    const config = join(work, `${model}.yaml`);
-    writeFileSync(config, `log: {level: warn}\nmodels:\n  - {name: ${model}, path: ${path}, context: ${context}, parallel: ${parallel}, cells: ${context * parallel}, max_queue: ${queue}}\n`);
-    command = [options.hearth, ['serve', '--config', config, '--home', work, '--listen', `127.0.0.1:${port}`]];
-  } else {
-    command = [options.llama, ['-m', path, '--port', String(port), '-c', String(context * parallel), '-np', String(parallel), '-kvu', '-t', String(threads), '--no-webui', '--log-disable']];
-  }
-  const started = performance.now();
-  const child = spawn(command[0], command[1], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const server = { kind, model, port, child, started };
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`${kind} ended at once`);
-    if ((await get(server, '/health').catch(() => 0)) === 200) break;
-    await new Promise(r => setTimeout(r, 5));
-  }
-  return server;
-}
-const stopServer = server => new Promise(resolve => {
-  agent.destroy();  // llama-server waits for open connections
-  const impatience = setTimeout(() => server.child.kill('SIGKILL'), 5000);
-  server.child.on('exit', () => { clearTimeout(impatience); resolve(); });
-  server.child.kill('SIGTERM');
-});
-const get = (server, path) => new Promise((resolve, reject) => {
-  http.get({ host: '127.0.0.1', port: server.port, path }, r => { r.resume(); r.on('end', () => resolve(r.statusCode)); }).on('error', reject);
-});
 const rss = server => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]) / 1024;
-
-// ---- loads ---------------------------------------------------------------------------------------------------------
-let seed = 1;
-const random = n => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
-const tokens = n => Array.from({ length: n }, () => 1000 + random(100000));
-
-/// Streams one completion; resolves to the times of its tokens.
-function stream(server, prompt, n, onToken = () => {}) {
-  const body = JSON.stringify({ model: server.model, prompt, max_tokens: n, temperature: 0, stream: true, ignore_eos: true, cache_prompt: false });
-  return new Promise((resolve, reject) => {
-    const times = [];
-    const request = http.request({ host: '127.0.0.1', port: server.port, path: '/v1/completions', method: 'POST', agent,
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, response => {
-      let text = '';
-      response.on('data', data => {
-        text += data;
-        for (let at; (at = text.indexOf('\n')) >= 0; text = text.slice(at + 1)) {
-          if (text.startsWith('data: {') && !text.startsWith('data: {"error')) { times.push(performance.now()); onToken(times); }
-        }
-      });
-      response.on('end', () => (response.statusCode === 200 ? resolve(times) : reject(new Error(`${response.statusCode} ${text}`))));
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-const median = list => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 async function oneStream(server) {
   await stream(server, tokens(16), 4);
@@ -138,12 +69,6 @@ async function soak(server, seconds) {
   return { before, after, growth: (after / before - 1) * 100, requests, worst };
 }
 
-// ---- the table -----------------------------------------------------------------------------------------------------
-const rows = [];
-const report = (name, hearth, peer, unit, ratio, aim) => {
-  rows.push({ name, hearth, peer, unit, ratio, aim });
-  console.log(JSON.stringify(rows.at(-1)));
-};
 const both = async (model, shape, measure) => {
   const result = {};
   for (const kind of ['hearth', 'llama']) {
@@ -188,6 +113,4 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-console.log('\n' + ['row', 'hearth', 'peer', 'unit', 'ratio', 'aim'].join(' | '));
-const show = x => (x === null || x === undefined ? '' : typeof x === 'number' ? x.toFixed(x < 10 ? 3 : 1) : x);
-for (const r of rows) console.log([r.name, show(r.hearth), show(r.peer), r.unit, show(r.ratio), r.aim].join(' | '));
+printTable();

@@ -15,6 +15,7 @@ if [ ! -x "$peer/bin/llama-server" ]; then
 fi
 models=$(bench/make_models.sh)
 node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --bare build/bench/bin/bare --models "$models" "$@"
+node bench/serving.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --models "$models" "$@"
 # Rows of the gateway, when all rows are asked for.
 if [ $# -eq 0 ]; then
   build/bench/bin/decide

@@ -33,6 +33,7 @@ OWNERS = [
     (r"hs/", {"privacy"}),
     (r"CLI/", {"cli"}),
     (r"(editline/readline|histedit)\.h", {"cli"}),
+    (r"zlib\.h", {"cli"}),
     (r"yaml-cpp/", {"app"}),
     (r"simdjson\.h", {"api", "provider"}),
     (r"nlohmann/", {"api", "app", "audit", "cli", "engine", "identity", "models", "provider"}),

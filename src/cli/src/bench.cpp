@@ -101,15 +101,18 @@ Result<> bench(const Globals& globals, const BenchOptions& options) {
 void add_bench(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("bench", "Measure prompt and generation speed at batch sizes 1 to 16");
   auto options = std::make_shared<BenchOptions>();
-  command->add_option("MODEL", options->model, "Name, or path of a GGUF file")->required();
+  command->add_option("MODEL", options->model, "Name, or path of a GGUF file");
   command->add_option("--prompt", options->prompt, "Prompt tokens (default 512)")->check(CLI::Range(1, 100'000));
   command->add_option("--generate", options->generate, "Tokens to generate (default 64)")
       ->check(CLI::Range(2, 100'000));
   command->add_flag("--json", options->json, "As JSON");
-  const auto chosen = [&globals, &action, options] {
+  const auto chosen = [&globals, &action, options, command] {
+    if (!command->get_subcommands().empty()) return;  // it has set its own
+    if (options->model.empty()) throw CLI::RequiredError{"MODEL"};
     action = [&globals, options] { return bench(globals, *options); };
   };
   command->callback(chosen);
+  add_bench_constrain(*command, globals, action);
 }
 
 }  // namespace hearth::cli

@@ -13,28 +13,60 @@ namespace hearth::engine {
 
 /// Who is next: the highest priority first; among equals the principal that has been served the fewest tokens so far
 /// (virtual token counters, Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024); within a principal
-/// first come, first served. A principal that was idle starts at the smallest active counter, so that idling saves up
-/// nothing. What was preempted goes back to the very front. The caller bounds the number of items. Pure.
+/// the item that gains most from what is there already (SGLang's longest-prefix match), and first come, first served
+/// among equals: but nobody is overtaken more than kMostOvertaken times. A principal that was idle starts at the
+/// smallest active counter, so that idling saves up nothing. What was preempted goes back to the very front. The caller
+/// bounds the number of items. Pure.
 template <class T>
 class FairQueue {
  public:
   void push(std::string principal, std::int32_t priority, T item) {
-    lift(principal);
-    waiting_.push_back({std::move(principal), priority, std::move(item)});
+    const std::int64_t& served = lift(principal);
+    waiting_.push_back({std::move(principal), &served, priority, std::move(item)});
   }
-  void push_front(std::string principal, T item) { preempted_.push_back({std::move(principal), 0, std::move(item)}); }
+  void push_front(std::string principal, T item) {
+    preempted_.push_back({std::move(principal), nullptr, 0, std::move(item)});
+  }
 
   bool empty() const noexcept { return waiting_.empty() && preempted_.empty(); }
   std::size_t size() const noexcept { return waiting_.size() + preempted_.size(); }
 
-  /// The next item, still in the queue. Not when empty.
-  T& front() { return choose()->item; }
-  T pop_front() {
-    auto it = choose();
-    T item = std::move(it->item);
-    (preempted_.empty() ? waiting_ : preempted_).erase(it);
+  struct Entry;
+  using Place = typename std::list<Entry>::iterator;
+
+  /// Where the next item stands. Not when empty. `gain(item)`: a number, asked of kLookAhead items at most.
+  template <class Gain>
+  Place next(Gain gain) {
+    if (!preempted_.empty()) return preempted_.begin();
+    auto first = waiting_.begin();
+    for (auto it = std::next(first); it != waiting_.end(); ++it) {
+      if (it->priority != first->priority ? it->priority > first->priority : *it->served < *first->served) first = it;
+    }
+    if (first->overtaken >= kMostOvertaken) return first;
+    auto best = first;
+    auto most = gain(std::as_const(first->item));
+    std::size_t seen = 1;
+    for (auto it = std::next(first); it != waiting_.end() && seen < kLookAhead; ++it) {
+      if (it->served != first->served || it->priority != first->priority) continue;
+      ++seen;
+      if (const auto its = gain(std::as_const(it->item)); its > most) {
+        most = its;
+        best = it;
+      }
+    }
+    return best;
+  }
+  /// Takes out the item at a place that next() gave.
+  T take(Place place) {
+    for (auto earlier = waiting_.begin(); preempted_.empty() && earlier != place; ++earlier) {
+      if (earlier->served == place->served && earlier->priority == place->priority) ++earlier->overtaken;
+    }
+    T item = std::move(place->item);
+    (preempted_.empty() ? waiting_ : preempted_).erase(place);
     return item;
   }
+  static constexpr std::size_t kLookAhead = 32;
+  static constexpr std::int32_t kMostOvertaken = 8;
 
   /// Adds to what `principal` has been served.
   void charge(const std::string& principal, std::int64_t tokens) { served_[principal] += tokens; }
@@ -52,42 +84,32 @@ class FairQueue {
     for (Entry& entry : waiting_) visit(entry.item);
   }
 
- private:
   struct Entry {
     std::string principal;
+    const std::int64_t* served;  // its counter, which stays where it is as long as somebody waits for it
     std::int32_t priority;
     T item;
+    std::int32_t overtaken = 0;  // by items of the same principal that came later
   };
 
-  void lift(const std::string& principal) {
-    const bool active = std::ranges::any_of(waiting_, [&](const Entry& e) { return e.principal == principal; });
-    if (active || waiting_.empty()) {
-      served_.try_emplace(principal, 0);
-      return;
-    }
-    std::int64_t least = INT64_MAX;
-    for (const Entry& e : waiting_) least = std::min(least, served_[e.principal]);
+ private:
+  /// The counter of a principal that is about to wait.
+  const std::int64_t& lift(const std::string& principal) {
     auto& counter = served_[principal];
+    const bool active = std::ranges::any_of(waiting_, [&](const Entry& e) { return e.served == &counter; });
+    if (active || waiting_.empty()) return counter;
+    std::int64_t least = INT64_MAX;
+    for (const Entry& e : waiting_) least = std::min(least, *e.served);
     counter = std::max(counter, least);
-    if (served_.size() > kMaxPrincipals) forget_idle();
+    if (served_.size() > kMaxPrincipals) forget_idle(counter);
+    return counter;
   }
 
-  void forget_idle() {
+  void forget_idle(const std::int64_t& spared) {
     std::erase_if(served_, [&](const auto& entry) {
-      return std::ranges::none_of(waiting_, [&](const Entry& e) { return e.principal == entry.first; });
+      return &entry.second != &spared &&
+             std::ranges::none_of(waiting_, [&](const Entry& e) { return e.served == &entry.second; });
     });
-  }
-
-  typename std::list<Entry>::iterator choose() {
-    if (!preempted_.empty()) return preempted_.begin();
-    auto best = waiting_.begin();
-    for (auto it = std::next(best); it != waiting_.end(); ++it) {
-      if (it->priority != best->priority ? it->priority > best->priority
-                                         : served_[it->principal] < served_[best->principal]) {
-        best = it;
-      }
-    }
-    return best;
   }
 
   static constexpr std::size_t kMaxPrincipals = 10'000;

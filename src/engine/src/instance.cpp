@@ -151,7 +151,8 @@ Result<> Worker::check(const GenerateRequest& request) const {
 Result<std::unique_ptr<Sequence>> Worker::make_sequence(const GenerateRequest& request, std::int32_t choice,
                                                         const std::shared_ptr<RequestState>& state,
                                                         std::uint32_t seed) {
-  HEARTH_TRY(auto sampler, Sampler::create(*model_, request.generation.sampling, request.grammar, seed));
+  HEARTH_TRY(auto sampler,
+             Sampler::create(*model_, request.generation.sampling, request.grammar, seed, mask_programs_));
   sampler->accept_prompt(request.prompt);
   Answer::Options options;
   options.choice = choice;

@@ -10,6 +10,7 @@
 
 #include "hearth/base/text.hpp"
 #include "library.hpp"
+#include "token_index.hpp"
 
 namespace hearth::engine {
 namespace {
@@ -98,6 +99,7 @@ Result<std::shared_ptr<Model>> Model::load(const LoadOptions& options, const std
   params.main_gpu = options.main_gpu;
   params.load_mode = options.mlock ? (options.mmap ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MLOCK)
                                    : (options.mmap ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE);
+  params.vocab_only = options.vocabulary_only;
   params.progress_callback = on_progress;
   params.progress_callback_user_data = &state;
   std::vector<float> split = options.tensor_split;
@@ -180,6 +182,19 @@ std::string Model::detokenize(const std::vector<TokenId>& tokens) const {
 }
 
 bool Model::is_end_of_generation(TokenId token) const { return llama_vocab_is_eog(vocab_, token); }
+
+std::shared_ptr<const TokenIndex> Model::token_index() const {
+  std::call_once(index_once_, [&] {
+    std::vector<std::string> texts;
+    std::vector<TokenId> ends;
+    for (TokenId token = 0; token < facts_.vocabulary_size; ++token) {
+      if (is_end_of_generation(token)) ends.push_back(token);
+      texts.push_back(is_end_of_generation(token) ? std::string{} : piece(token, false));
+    }
+    index_ = std::make_shared<const TokenIndex>(std::move(texts), std::move(ends));
+  });
+  return index_;
+}
 
 bool Model::can_spell(std::string_view character) const {
   std::call_once(alphabet_once_, [&] {

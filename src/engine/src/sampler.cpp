@@ -14,139 +14,54 @@
 #include <sampling.h>
 
 #include "grammar_root.hpp"
+#include "sampler_params.hpp"
 
 namespace hearth::engine {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr const char* kUnsatisfiable =
+    "the output constraint cannot be satisfied with this model's vocabulary; loosen the constraint or use another "
+    "model";
 
-template <class T>
-void assign(T& target, const std::optional<T>& source) {
-  if (source) target = *source;
-}
-
-Result<> fill_names(common_params_sampling& params, const std::vector<std::string>& names) {
-  params.samplers = common_sampler_types_from_names(names);
-  if (params.samplers.size() == names.size()) return {};
-  for (const std::string& name : names) {
-    if (common_sampler_types_from_names({name}).empty()) {
-      return fail(ErrorCode::invalid_request,
-                  fmt::format("unknown sampler \"{}\"; known: penalties, dry, top_n_sigma, top_k, typ_p, top_p, min_p, "
-                              "xtc, temperature, infill, adaptive_p",
-                              name),
-                  "samplers");
-    }
-  }
-  return fail(ErrorCode::invalid_request, "a sampler is listed twice", "samplers");
-}
-
-Result<> fill_bias(common_params_sampling& params, const Model& model, const inference::Sampling& sampling) {
-  for (const inference::LogitBias& bias : sampling.logit_bias) {
-    std::vector<TokenId> tokens;
-    if (const auto* id = std::get_if<std::int32_t>(&bias.token)) {
-      tokens = {*id};
-    } else {
-      HEARTH_TRY(tokens, model.tokenize(std::get<std::string>(bias.token), false, false));
-    }
-    for (const TokenId token : tokens) {
-      if (!model.valid(token)) {
-        return fail(ErrorCode::invalid_request,
-                    fmt::format("token {} is not in the vocabulary (0 … {})", token, model.facts().vocabulary_size - 1),
-                    "logit_bias");
-      }
-      params.logit_bias.push_back({token, bias.bias});
-    }
-  }
-  if (sampling.ignore_eos.value_or(false)) {
-    for (TokenId token = 0; token < model.facts().vocabulary_size; ++token) {
-      if (model.is_end_of_generation(token)) params.logit_bias.push_back({token, -kInf});
-    }
-  }
-  return {};
-}
-
-Result<common_params_sampling> to_params(const Model& model, const inference::Sampling& s) {
-  common_params_sampling p;
-  p.no_perf = true;
-  assign(p.temp, s.temperature);
-  assign(p.dynatemp_range, s.dynatemp_range);
-  assign(p.dynatemp_exponent, s.dynatemp_exponent);
-  assign(p.top_k, s.top_k);
-  assign(p.top_p, s.top_p);
-  assign(p.min_p, s.min_p);
-  assign(p.typ_p, s.typical_p);
-  assign(p.top_n_sigma, s.top_n_sigma);
-  assign(p.xtc_probability, s.xtc_probability);
-  assign(p.xtc_threshold, s.xtc_threshold);
-  assign(p.penalty_last_n, s.repeat_last_n);
-  assign(p.penalty_repeat, s.repeat_penalty);
-  assign(p.penalty_freq, s.frequency_penalty);
-  assign(p.penalty_present, s.presence_penalty);
-  assign(p.dry_multiplier, s.dry_multiplier);
-  assign(p.dry_base, s.dry_base);
-  assign(p.dry_allowed_length, s.dry_allowed_length);
-  assign(p.dry_penalty_last_n, s.dry_penalty_last_n);
-  assign(p.dry_sequence_breakers, s.dry_sequence_breakers);
-  assign(p.mirostat, s.mirostat);
-  assign(p.mirostat_tau, s.mirostat_tau);
-  assign(p.mirostat_eta, s.mirostat_eta);
-  assign(p.adaptive_target, s.adaptive_target);
-  assign(p.adaptive_decay, s.adaptive_decay);
-  assign(p.min_keep, s.min_keep);
-  if (p.penalty_last_n < 0) p.penalty_last_n = model.facts().train_context;
-  if (p.dry_penalty_last_n < 0) p.dry_penalty_last_n = model.facts().train_context;
-  p.n_prev = std::max({32, p.penalty_last_n, p.dry_multiplier > 0 ? p.dry_penalty_last_n : 0});
-  if (s.samplers) HEARTH_CHECKED(fill_names(p, *s.samplers));
-  HEARTH_CHECKED(fill_bias(p, model, s));
-  return p;
-}
-
-void fill_grammar(common_params_sampling& p, const Model& model, const GrammarSpec& spec) {
-  if (!spec.gbnf.empty()) {
-    p.grammar = {spec.prefilled ? COMMON_GRAMMAR_TYPE_TOOL_CALLS : COMMON_GRAMMAR_TYPE_USER,
-                 with_start_symbol(spec.gbnf, spec.root)};
-  }
-  p.grammar_lazy = spec.lazy;
-  p.generation_prompt = spec.generation_prompt;
-  for (const GrammarTrigger& trigger : spec.triggers) {
-    common_grammar_trigger t;
-    t.value = trigger.value;
-    t.token = trigger.token;
-    switch (trigger.kind) {
-      case GrammarTrigger::Kind::word: t.type = COMMON_GRAMMAR_TRIGGER_TYPE_WORD; break;
-      case GrammarTrigger::Kind::pattern: t.type = COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN; break;
-      case GrammarTrigger::Kind::pattern_full: t.type = COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN_FULL; break;
-      case GrammarTrigger::Kind::token: t.type = COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN; break;
-    }
-    if (trigger.kind == GrammarTrigger::Kind::word) {
-      // One control token is recognised as such; as text it might never be seen.
-      const auto ids = common_tokenize(model.vocab(), trigger.value, false, true);
-      if (ids.size() == 1 && llama_vocab_is_control(model.vocab(), ids[0])) {
-        t.type = COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN;
-        t.token = ids[0];
-      }
-    }
-    p.grammar_triggers.push_back(std::move(t));
-  }
-  if (!spec.thinking_start.empty() && !spec.thinking_ends.empty()) {
-    p.reasoning_budget_start = common_tokenize(model.vocab(), spec.thinking_start, false, true);
-    for (const std::string& end : spec.thinking_ends) {
-      p.reasoning_budget_end.push_back(common_tokenize(model.vocab(), end, false, true));
-    }
-    p.reasoning_budget_forced = p.reasoning_budget_end.front();
-    p.reasoning_budget_tokens = spec.thinking_budget.value_or(-1);
-  }
+bool only_bans(const common_params_sampling& p) {
+  return std::ranges::all_of(p.logit_bias, [](const llama_logit_bias& b) { return b.bias == -kInf; });
 }
 
 /// True when the answer is the argmax of the raw logits whatever the chain does in between.
 bool plain_greedy(const common_params_sampling& p) {
-  const bool only_bans = std::ranges::all_of(p.logit_bias, [](const llama_logit_bias& b) { return b.bias == -kInf; });
-  return p.temp <= 0 && p.dynatemp_range <= 0 && p.mirostat == 0 && only_bans && p.grammar.empty() &&
+  return p.temp <= 0 && p.dynatemp_range <= 0 && p.mirostat == 0 && only_bans(p) && p.grammar.empty() &&
          p.reasoning_budget_tokens < 0 && p.penalty_repeat == 1 && p.penalty_freq == 0 && p.penalty_present == 0 &&
          p.dry_multiplier == 0 && p.xtc_probability == 0 &&
          std::ranges::find(p.samplers, COMMON_SAMPLER_TYPE_ADAPTIVE_P) == p.samplers.end() &&
          std::ranges::find(p.samplers, COMMON_SAMPLER_TYPE_INFILL) == p.samplers.end() &&
          std::ranges::find(p.samplers, COMMON_SAMPLER_TYPE_TEMPERATURE) != p.samplers.end();
+}
+
+/// How many of the largest logits the chain needs to come to the same as from all of them: its top_k, when nothing that
+/// is in front of it changes anything. 0: it needs all.
+std::size_t needed_candidates(const common_params_sampling& p) {
+  constexpr std::int32_t kMost = 256;
+  if (p.top_k <= 0 || p.top_k > kMost || p.mirostat != 0 || !p.grammar.empty() || p.reasoning_budget_tokens >= 0 ||
+      !only_bans(p)) {
+    return 0;
+  }
+  for (const common_sampler_type type : p.samplers) {
+    switch (type) {
+      case COMMON_SAMPLER_TYPE_TOP_K: return static_cast<std::size_t>(std::max(p.top_k, p.min_keep));
+      case COMMON_SAMPLER_TYPE_PENALTIES:
+        if (p.penalty_repeat != 1 || p.penalty_freq != 0 || p.penalty_present != 0) return 0;
+        break;
+      case COMMON_SAMPLER_TYPE_DRY:
+        if (p.dry_multiplier != 0) return 0;
+        break;
+      case COMMON_SAMPLER_TYPE_TOP_N_SIGMA:
+        if (p.top_n_sigma > 0) return 0;
+        break;
+      default: return 0;
+    }
+  }
+  return 0;
 }
 
 /// First index of the maximum, like libllama's greedy choice. Two passes, each of which the compiler vectorises.
@@ -162,20 +77,26 @@ void Sampler::Free::operator()(common_sampler* sampler) const { common_sampler_f
 Sampler::~Sampler() = default;
 
 Result<std::unique_ptr<Sampler>> Sampler::create(const Model& model, const inference::Sampling& sampling,
-                                                 const GrammarSpec& grammar, std::uint32_t seed) {
+                                                 const GrammarSpec& grammar, std::uint32_t seed,
+                                                 MaskPrograms& programs) {
   HEARTH_CHECKED(check_sampling(sampling));
-  HEARTH_TRY(common_params_sampling params, to_params(model, sampling));
+  HEARTH_TRY(common_params_sampling params, to_sampling_params(model, sampling));
   params.seed = seed;
   std::unique_ptr<Sampler> sampler{new Sampler};
   sampler->vocabulary_size_ = model.facts().vocabulary_size;
   std::int32_t suppressed = 0;
   llama_vocab_get_suppress_tokens(model.vocab(), &suppressed);
+  if (grammar.mask) {
+    sampler->program_ = programs.of(with_start_symbol(grammar.gbnf, grammar.root), grammar.mask, model.token_index());
+  }
   try {
-    fill_grammar(params, model, grammar);
-    if (suppressed == 0 && plain_greedy(params)) {
+    add_grammar(params, model, grammar);
+    if (sampler->program_) params.grammar = {};
+    if (suppressed == 0 && only_bans(params)) {
       for (const llama_logit_bias& bias : params.logit_bias) sampler->banned_.push_back(bias.token);
-      return sampler;
     }
+    if (suppressed == 0 && plain_greedy(params)) return sampler;
+    if (suppressed == 0) sampler->top_ = needed_candidates(params);
     sampler->history_ = params.n_prev;
     sampler->sampler_.reset(common_sampler_init(model.raw(), params));
   } catch (const std::exception& e) {
@@ -184,25 +105,89 @@ Result<std::unique_ptr<Sampler>> Sampler::create(const Model& model, const infer
   return sampler;
 }
 
-Result<TokenId> Sampler::sample(llama_context* context, std::int32_t row) {
-  if (!sampler_) {
-    float* logits = llama_get_logits_ith(context, row);
-    std::vector<float> kept;  // the row is put back as it was: log probabilities are reported from it
-    for (const TokenId banned : banned_) kept.push_back(std::exchange(logits[banned], -kInf));
-    const TokenId token = argmax(logits, vocabulary_size_);
-    for (std::size_t i = banned_.size(); i-- > 0;) logits[banned_[i]] = kept[i];
-    if (token >= vocabulary_size_) return fail(ErrorCode::internal, "the model produced no finite logits");
-    return token;
+Result<TokenId> Sampler::choose(llama_context* context, std::int32_t row) {
+  if (sampler_ && top_ == 0) return common_sampler_sample(sampler_.get(), context, row);
+  float* logits = llama_get_logits_ith(context, row);
+  std::vector<float> kept;  // the row is put back as it was: log probabilities are reported from it
+  for (const TokenId banned : banned_) kept.push_back(std::exchange(logits[banned], -kInf));
+  const TokenId token = sampler_ ? choose_from_top({logits, static_cast<std::size_t>(vocabulary_size_)})
+                                 : argmax(logits, vocabulary_size_);
+  for (std::size_t i = banned_.size(); i-- > 0;) logits[banned_[i]] = kept[i];
+  if (token >= vocabulary_size_) return fail(ErrorCode::internal, "the model produced no finite logits");
+  return token;
+}
+
+/// vocabulary_size_ when there is none.
+TokenId Sampler::choose_from_top(std::span<const float> logits) {
+  top_candidates(logits, top_, candidates_);
+  std::vector<llama_token_data> data;
+  for (const Candidate& candidate : candidates_)
+    data.push_back({.id = candidate.token, .logit = candidate.logit, .p = 0});
+  if (data.empty()) return vocabulary_size_;
+  llama_token_data_array array{.data = data.data(), .size = data.size(), .selected = -1, .sorted = true};
+  llama_sampler_apply(common_sampler_get(sampler_.get()), &array);
+  return array.data[array.selected].id;
+}
+
+bool Sampler::mask_allows(TokenId token) {
+  const auto& ends = matcher_->tokens().ends();
+  return std::ranges::find(ends, token) != ends.end() ? matcher_->may_end() : matcher_->allows(token);
+}
+
+/// Most tokens that a model likes are allowed, so the mask of the whole vocabulary is made only for one that is not.
+/// Choosing again among the allowed ones gives each the probability it has among them: p + (1 - P) p / P = p / P, where
+/// P is that of them all.
+Result<TokenId> Sampler::choose_masked(llama_context* context, std::int32_t row) {
+  HEARTH_TRY(const TokenId liked, choose(context, row));
+  if (mask_allows(liked)) return liked;
+  float* logits = llama_get_logits_ith(context, row);
+  const std::vector<float> kept(logits, logits + vocabulary_size_);
+  std::fill(logits, logits + vocabulary_size_, -kInf);
+  const TokenIndex& tokens = matcher_->tokens();
+  matcher_->mask().each([&](TokenPlace place) {
+    const TokenId token = tokens.tokens()[place];
+    logits[token] = kept[static_cast<std::size_t>(token)];
+  });
+  if (matcher_->may_end()) {
+    for (const TokenId end : tokens.ends()) logits[end] = kept[static_cast<std::size_t>(end)];
   }
+  auto token = choose(context, row);
+  std::ranges::copy(kept, logits);
+  if (token && mask_allows(*token)) return token;
+  return fail(ErrorCode::invalid_request, kUnsatisfiable);
+}
+
+Result<TokenId> Sampler::sample(llama_context* context, std::int32_t row) {
   try {
-    const TokenId token = common_sampler_sample(sampler_.get(), context, row);
-    common_sampler_accept(sampler_.get(), token, true);
+    if (program_ && !matcher_) matcher_.emplace(program_);
+    HEARTH_TRY(const TokenId token, matcher_ ? choose_masked(context, row) : choose(context, row));
+    if (matcher_) matcher_->accept(token);
+    if (sampler_) common_sampler_accept(sampler_.get(), token, true);
     return token;
   } catch (const std::exception&) {
-    return fail(ErrorCode::invalid_request,
-                "the output constraint cannot be satisfied with this model's vocabulary; "
-                "loosen the constraint or use another model");
+    return fail(ErrorCode::invalid_request, kUnsatisfiable);
   }
+}
+
+std::vector<TokenId> Sampler::take_forced(const Model& model, std::size_t most) {
+  if (!matcher_) return {};
+  const std::string text = matcher_->forced(8 * most);
+  if (text.size() < 2) return {};
+  auto tokens = model.tokenize(text, false, false);
+  if (!tokens || tokens->empty()) return {};
+  tokens->pop_back();
+  tokens->resize(std::min(tokens->size(), most));
+  std::size_t at = 0;
+  std::vector<TokenId> taken;
+  for (const TokenId token : *tokens) {
+    const std::string& piece = matcher_->tokens().text(token);
+    // Some vocabularies put a blank in front of everything: that is not what must come.
+    if (text.compare(at, piece.size(), piece) != 0 || !matcher_->accept(token)) break;
+    at += piece.size();
+    if (sampler_) common_sampler_accept(sampler_.get(), token, true);
+    taken.push_back(token);
+  }
+  return taken;
 }
 
 void Sampler::accept_prompt(const std::vector<TokenId>& tokens) {

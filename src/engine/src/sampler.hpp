@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,8 @@
 #include "hearth/engine/generation.hpp"
 #include "hearth/inference/event.hpp"
 #include "hearth/inference/sampling.hpp"
+#include "mask_program.hpp"
+#include "top_candidates.hpp"
 
 struct llama_context;
 struct common_sampler;
@@ -17,18 +21,24 @@ struct common_sampler;
 namespace hearth::engine {
 
 /// Chooses the tokens of one sequence: libllama's sampler chain in llama-server's order, behind the grammar if there is
-/// one. Greedy requests without penalties or grammar take the argmax straight from the logits: same token, no sort.
+/// one. A grammar that holds from the first token on is our own mask's business (MaskProgram), another one libllama's.
+/// Where top-k is the first of the chain that does anything, the chain sees those k and not the vocabulary.
+/// Greedy requests without penalties take the argmax straight from the logits: same token, no sort.
 /// create(): any thread. The rest: model thread. Not shared between sequences (it has the random state and the
 /// history).
 class Sampler {
  public:
   static Result<std::unique_ptr<Sampler>> create(const Model& model, const inference::Sampling& sampling,
-                                                 const GrammarSpec& grammar, std::uint32_t seed);
+                                                 const GrammarSpec& grammar, std::uint32_t seed,
+                                                 MaskPrograms& programs);
   ~Sampler();
 
   /// The next token from output row `row` of the last decode, accepted into the history.
   /// invalid_request when the grammar allows no token of this vocabulary any more.
   Result<TokenId> sample(llama_context* context, std::int32_t row);
+  /// The tokens that must come next whatever is sampled, accepted into the history: at most `most`, none without a
+  /// mask. The last of what is known is left out, since a longer token may begin there.
+  std::vector<TokenId> take_forced(const Model& model, std::size_t most);
   /// Puts prompt tokens into the history that penalties look at.
   void accept_prompt(const std::vector<TokenId>& tokens);
 
@@ -37,8 +47,18 @@ class Sampler {
   struct Free {
     void operator()(common_sampler* sampler) const;
   };
+  /// One token, whatever a mask says. The row of logits is as before afterwards.
+  Result<TokenId> choose(llama_context* context, std::int32_t row);
+  TokenId choose_from_top(std::span<const float> logits);
+  Result<TokenId> choose_masked(llama_context* context, std::int32_t row);
+  bool mask_allows(TokenId token);
+
   std::unique_ptr<common_sampler, Free> sampler_;  // null: greedy fast path
-  std::vector<TokenId> banned_;                    // of the fast path
+  std::shared_ptr<MaskProgram> program_;           // null: no mask
+  std::optional<MaskMatcher> matcher_;             // made on the model thread, with the first token
+  std::vector<TokenId> banned_;                    // of the paths that do not see the vocabulary
+  std::size_t top_ = 0;                            // so many; 0: it sees all
+  std::vector<Candidate> candidates_;
   std::int32_t vocabulary_size_ = 0;
   std::int32_t history_ = 0;  // prompt tokens worth remembering
 };

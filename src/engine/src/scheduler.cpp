@@ -15,6 +15,13 @@ std::int32_t common_prefix(const std::vector<inference::TokenId>& a, const std::
       std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first - a.begin());
 }
 
+/// False when `a` and `b` surely have not more than `length` tokens in common: a look at two of them instead of all.
+bool may_share_more(const std::vector<inference::TokenId>& a, const std::vector<inference::TokenId>& b,
+                    std::int32_t length) {
+  const auto at = static_cast<std::size_t>(length);
+  return a.size() > at && b.size() > at && a[at] == b[at] && a.front() == b.front();
+}
+
 }  // namespace
 
 Scheduler::Scheduler(Limits limits, KvCache& kv)
@@ -35,12 +42,13 @@ Scheduler::Match Scheduler::find_prefix(const Sequence& sequence) const {
   if (!limits_.share_prefixes || !sequence.share || sequence.all_outputs) return match;
   const std::int32_t limit = sequence.size() - 1;  // the last token must be computed: its logits are wanted
   for (const Cached& entry : cached_) {
-    if (entry.salt != sequence.salt) continue;
+    if (entry.salt != sequence.salt || !may_share_more(entry.tokens, sequence.tokens, match.length)) continue;
     const std::int32_t length = common_prefix(entry.tokens, sequence.tokens, limit);
     if (length > match.length) match = {.id = entry.id, .length = length, .cached = true};
   }
   for (const auto& other : running_) {
     if (other.get() == &sequence || !other->share || other->salt != sequence.salt) continue;
+    if (!may_share_more(other->tokens, sequence.tokens, std::min(match.length, match.goal))) continue;
     const std::int32_t length = common_prefix(other->tokens, sequence.tokens, limit);
     if (other->id >= 0 && std::min(length, other->done) > match.length) {
       match.id = other->id;
@@ -69,9 +77,14 @@ bool Scheduler::fits(const Sequence& sequence, const Match& match) const {
 void Scheduler::admit() {
   wake_blocked();
   while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.parallel) {
-    const Match match = find_prefix(*waiting_.front());
-    if (!fits(*waiting_.front(), match)) return;  // first in line keeps its place: nobody overtakes it for ever
-    running_.push_back(waiting_.pop_front());
+    const auto gain = [this](const std::unique_ptr<Sequence>& sequence) {
+      const Match match = find_prefix(*sequence);
+      return std::max(match.length, match.donor != nullptr ? match.goal : 0);
+    };
+    const auto next = waiting_.next(gain);
+    const Match match = find_prefix(*next->item);
+    if (!fits(*next->item, match)) return;  // first in line keeps its place: nobody overtakes it for ever
+    running_.push_back(waiting_.take(next));
     Sequence& sequence = *running_.back();
     if (match.donor != nullptr) {
       sequence.donor = match.donor;

@@ -11,6 +11,9 @@
 
 namespace hearth::engine {
 
+/// Tokens that a constraint forces behind a sampled one, and that are computed together with it, at most.
+inline constexpr std::int32_t kMostForced = 8;
+
 /// One choice of one request on its way through the scheduler. `tokens` holds the prompt and what was generated since;
 /// the first `done` of them stand in the KV cache under sequence id `id`. A preempted sequence simply has done == 0
 /// again and its tokens are computed anew: there is no other state to restore.
@@ -36,7 +39,7 @@ struct Sequence {
 
   std::int32_t size() const noexcept { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t remaining() const noexcept { return size() - done; }
-  bool generating() const noexcept { return size() > prompt && remaining() == 1; }
+  bool generating() const noexcept { return size() > prompt && remaining() > 0 && remaining() <= kMostForced + 1; }
 };
 
 }  // namespace hearth::engine

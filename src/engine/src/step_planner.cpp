@@ -9,14 +9,18 @@ namespace hearth::engine {
 std::vector<StepSlice> plan_step(std::span<const StepWork> work, std::int32_t budget) {
   std::vector<StepSlice> slices;
   std::vector<std::size_t> prefills;
+  auto behind = static_cast<std::int32_t>(  // answers that must still find room for a token
+      std::ranges::count_if(work, [](const StepWork& w) { return w.generating && w.remaining > 0; }));
   for (std::size_t i = 0; i < work.size(); ++i) {
     if (work[i].remaining <= 0) continue;
     if (!work[i].generating) {
       prefills.push_back(i);
-    } else if (budget > 0) {
-      slices.push_back({i, 1});
-      --budget;
+      continue;
     }
+    --behind;
+    if (budget <= 0) continue;
+    slices.push_back({i, std::min(work[i].remaining, std::max(1, budget - behind))});
+    budget -= slices.back().count;
   }
   std::ranges::sort(prefills, [&](std::size_t a, std::size_t b) {
     const bool a_patient = work[a].skipped < kPrefillPatience;

@@ -10,7 +10,7 @@ namespace hearth::engine {
 
 /// One admitted sequence as the planner sees it.
 struct StepWork {
-  std::int32_t remaining = 0;  // tokens known but not computed yet; 1 for a sequence that generates
+  std::int32_t remaining = 0;  // tokens known but not computed yet; few for a sequence that generates
   bool generating = false;     // its next token goes to a client who is watching
   std::int32_t skipped = 0;    // steps since it last got a slice
   std::int32_t slice_max = 0;  // 0: no limit of its own
@@ -25,8 +25,9 @@ struct StepSlice {
 /// A sequence that got nothing for so many steps goes first among the prefills.
 inline constexpr std::int32_t kPrefillPatience = 8;
 
-/// What one step computes: one token for every generating sequence first, then prompt chunks with what is left of
-/// `budget` tokens, the shortest rest first (it frees its reader soonest), but nobody waits for ever. Pure.
+/// What one step computes: what is known of every generating sequence first, mostly one token, then prompt chunks with
+/// what is left of `budget` tokens, the shortest rest first (it frees its reader soonest), but nobody waits for ever.
+/// Pure.
 std::vector<StepSlice> plan_step(std::span<const StepWork> work, std::int32_t budget);
 
 /// Learns what a step costs and says how many tokens one may have so that it stays near the target time.
@@ -35,8 +36,8 @@ class StepBudget {
  public:
   StepBudget(std::chrono::duration<double> target, std::int32_t batch) : target_{target.count()}, batch_{batch} {}
 
-  /// `generating` sequences run beside the prompts: with none, nobody waits and a step may be full. Prompts get a
-  /// multiple of kPrefillChunkMin.
+  /// `generating` tokens of answers run beside the prompts: with none, nobody waits and a step may be full. Prompts get
+  /// a multiple of kPrefillChunkMin.
   std::int32_t tokens(std::int32_t generating) const noexcept;
   /// `tokens` of prompts took so long.
   void observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept;

@@ -79,8 +79,8 @@ void Worker::drop_ended() {
 }
 
 void Worker::run_step() {
-  const auto generating = static_cast<std::int32_t>(
-      std::ranges::count_if(scheduler_.running(), [](const auto& s) { return s->generating(); }));
+  std::int32_t generating = 0;
+  for (const auto& sequence : scheduler_.running()) generating += sequence->generating() ? sequence->remaining() : 0;
   const std::vector<Scheduler::Slice> slices = scheduler_.plan(budget_.tokens(generating));  // answers come first
   if (slices.empty()) return;
   const auto prompts = std::ranges::find_if_not(slices, [](const auto& s) { return s.sequence->generating(); });
@@ -201,9 +201,19 @@ void Worker::sample_next(Sequence& sequence, std::int32_t row, Clock::time_point
     logprob = logprob_of(*model_, llama_get_logits_ith(context_.get(), row), model_->facts().vocabulary_size, *token,
                          *answer.options().logprobs);
   }
-  sequence.tokens.push_back(*token);
+  if (add_token(sequence, *token, std::move(logprob), now) || answer.wants_logits()) return;
+  for (const TokenId forced : answer.sampler().take_forced(*model_, kMostForced)) {
+    if (add_token(sequence, forced, {}, now)) return;
+  }
+}
+
+bool Worker::add_token(Sequence& sequence, TokenId token, std::optional<inference::TokenLogprob> logprob,
+                       Clock::time_point now) {
+  sequence.tokens.push_back(token);
   const bool full = sequence.size() >= options_.context;
-  if (answer.add_token(*token, std::move(logprob), full, now)) end(sequence);
+  if (!sequence.answer->add_token(token, std::move(logprob), full, now)) return false;
+  end(sequence);
+  return true;
 }
 
 void Worker::end(Sequence& sequence) {

@@ -68,6 +68,9 @@ class Worker final : public Instance, private KvCache {
   void after_decode(std::span<const Scheduler::Slice> slices, Clock::time_point now);
   void report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row);
   void sample_next(Sequence& sequence, std::int32_t row, Clock::time_point now);
+  /// True when the answer ended with it, and the sequence is gone.
+  bool add_token(Sequence& sequence, TokenId token, std::optional<inference::TokenLogprob> logprob,
+                 Clock::time_point now);
   void end(Sequence& sequence);
   void run_embedding();
   void fail_everything(const Error& error);
@@ -80,6 +83,7 @@ class Worker final : public Instance, private KvCache {
   LoadOptions options_;
   std::shared_ptr<Observer> observer_;
   ThreadPoolPtr threads_;
+  MaskPrograms mask_programs_;
   ContextPtr context_;
   llama_batch batch_;
   Scheduler scheduler_;

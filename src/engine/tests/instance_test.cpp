@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -47,14 +48,14 @@ Task<> collect(std::unique_ptr<Generation> generation, std::vector<Outcome>& out
 
 class Stories : public ::testing::Test {
  protected:
-  void load(LoadOptions options, const char* name = "stories656k.gguf") {
+  void load(LoadOptions options, const char* name = "stories656k.gguf", std::shared_ptr<Observer> observer = nullptr) {
     const auto path = shared_model(name);
     if (path.empty()) GTEST_SKIP() << "../shared/models is not here";
     options.weights = {path};
     options.threads = 2;
     auto model = Model::load(options);
     ASSERT_TRUE(model) << model.error().message;
-    auto started = Instance::start(*model, options, nullptr);
+    auto started = Instance::start(*model, options, std::move(observer));
     ASSERT_TRUE(started) << started.error().message;
     instance = std::move(*started);
   }
@@ -281,17 +282,98 @@ TEST_F(Stories, TextTheVocabularyLacksNamesTheCharacter) {
 TEST_F(Stories, AGrammarHoldsAndAnImpossibleOneIsAnError) {
   load({});
   if (IsSkipped()) return;
-  GenerateRequest r = request("Once upon a time", 20);
-  r.grammar.gbnf = "root ::= \" the\" (\" cat\" | \" dog\")+ \".\"";
-  const Outcome held = run_one(std::move(r));
-  ASSERT_TRUE(held.finished) << (held.error ? held.error->message : "");
-  EXPECT_TRUE(held.text.starts_with(" the cat") || held.text.starts_with(" the dog")) << held.text;
+  for (const bool masked : {true, false}) {  // by our masks, and by libllama's grammar
+    GenerateRequest r = request("Once upon a time", 20);
+    r.grammar.gbnf = "root ::= \" the\" (\" cat\" | \" dog\")+ \".\"";
+    if (masked) ASSERT_TRUE(compile_mask(r.grammar, instance->model()));
+    ASSERT_EQ(r.grammar.mask != nullptr, masked);
+    const Outcome held = run_one(std::move(r));
+    ASSERT_TRUE(held.finished) << (held.error ? held.error->message : "");
+    EXPECT_TRUE(held.text.starts_with(" the cat") || held.text.starts_with(" the dog")) << held.text;
 
-  GenerateRequest braces = request("Once upon a time", 20);
-  braces.grammar.gbnf = "root ::= \"{\"";
-  const Outcome impossible = run_one(std::move(braces));
-  ASSERT_TRUE(impossible.error) << impossible.text;
-  EXPECT_EQ(impossible.error->code, ErrorCode::invalid_request);
+    GenerateRequest braces = request("Once upon a time", 20);
+    braces.grammar.gbnf = "root ::= \"{\"";
+    if (masked) ASSERT_TRUE(compile_mask(braces.grammar, instance->model()));
+    const Outcome impossible = run_one(std::move(braces));
+    ASSERT_TRUE(impossible.error) << impossible.text;
+    EXPECT_EQ(impossible.error->code, ErrorCode::invalid_request);
+  }
+}
+
+TEST_F(Stories, TheLargestLogitsSampleLikeAllOfThem) {
+  load({});
+  if (IsSkipped()) return;
+  for (const std::uint32_t seed : {1U, 2U, 3U, 4U}) {
+    std::string texts[2];
+    for (const bool all : {false, true}) {
+      GenerateRequest r = request("Once upon a time", 60);
+      r.generation.sampling.temperature = 0.9F;
+      r.generation.sampling.top_k = 40;
+      r.generation.sampling.top_p = 0.95F;
+      r.generation.sampling.seed = seed;
+      // A bias of nothing changes nothing, and libllama's chain sees the whole vocabulary.
+      if (all) r.generation.sampling.logit_bias.push_back({.token = std::int32_t{5}, .bias = 0});
+      texts[all ? 1 : 0] = run_one(std::move(r)).text;
+    }
+    EXPECT_EQ(texts[0], texts[1]) << seed;
+    EXPECT_GT(texts[0].size(), 60U);
+  }
+}
+
+struct StepCounter : Observer {
+  std::atomic<int> steps = 0;
+  void step(std::int32_t, Seconds) override { ++steps; }
+};
+
+TEST_F(Stories, WhatAConstraintForcesIsNotSampledTokenByToken) {
+  const auto counter = std::make_shared<StepCounter>();
+  load({.context = 512}, "tiny50k.gguf", counter);
+  if (IsSkipped()) return;
+  const std::string forced = "the quick brown fox jumps over the lazy dog and then it sleeps";
+  for (const bool masked : {true, false}) {
+    GenerateRequest r = request("Say it", 60);
+    r.grammar.gbnf = "root ::= \"" + forced + "\" [ab]";
+    if (masked) ASSERT_TRUE(compile_mask(r.grammar, instance->model()));
+    counter->steps = 0;
+    const Outcome outcome = run_one(std::move(r));
+    ASSERT_TRUE(outcome.finished) << (outcome.error ? outcome.error->message : "");
+    EXPECT_TRUE(outcome.text.starts_with(forced)) << outcome.text;
+    EXPECT_EQ(outcome.finished->reason, inference::FinishReason::stop);
+    const std::int64_t tokens = outcome.finished->usage.completion_tokens;
+    if (masked) {
+      EXPECT_LE(counter->steps, 7) << tokens << " tokens";
+    } else {
+      EXPECT_GE(counter->steps, tokens - 1);
+    }
+  }
+  GenerateRequest cut = request("Say it", 5);  // max_tokens holds for forced tokens, too
+  cut.grammar.gbnf = "root ::= \"" + forced + "\"";
+  ASSERT_TRUE(compile_mask(cut.grammar, instance->model()));
+  const Outcome outcome = run_one(std::move(cut));
+  ASSERT_TRUE(outcome.finished);
+  EXPECT_EQ(outcome.finished->usage.completion_tokens, 5);
+  EXPECT_EQ(outcome.finished->reason, inference::FinishReason::length);
+}
+
+TEST_F(Stories, MasksChooseWhatLibllamasGrammarChooses) {
+  load({});
+  if (IsSkipped()) return;
+  for (const float temperature : {0.0F, 0.8F}) {
+    for (const std::uint32_t seed : {1U, 2U, 3U}) {
+      std::string texts[2];
+      for (const bool masked : {true, false}) {
+        GenerateRequest r = request("Once upon a time", 24);
+        r.generation.sampling.temperature = temperature;
+        r.generation.sampling.seed = seed;
+        r.grammar.gbnf = "root ::= \" \"? [a-z]+ (\" \" [a-z]+)* [.!]";  // nothing of it is forced
+        if (masked) ASSERT_TRUE(compile_mask(r.grammar, instance->model()));
+        texts[masked ? 1 : 0] = run_one(std::move(r)).text;
+      }
+      EXPECT_EQ(texts[0], texts[1]) << "temperature " << temperature << ", seed " << seed;
+      EXPECT_EQ(texts[0].find(','), std::string::npos) << texts[0];
+      EXPECT_GT(texts[0].size(), 20U);
+    }
+  }
 }
 
 Task<> embed(Instance& instance, EmbedJob job, Result<std::vector<std::vector<float>>>& out) {

@@ -15,6 +15,7 @@
 
 #include "constraint_acceptor.hpp"
 #include "hearth/engine/constraint.hpp"
+#include "mask_automaton.hpp"
 
 namespace hearth::engine {
 namespace {
@@ -32,6 +33,12 @@ std::string python_style(const Json& value) {
     out += python_style(child);
   }
   return out + (object ? "}" : "]");
+}
+
+bool walks(MaskAutomaton& masks, const std::string& text) {
+  auto state = masks.start();
+  for (const char c : text) state = masks.next(state, static_cast<unsigned char>(c));
+  return masks.accepting(state);
 }
 
 struct Tally {
@@ -52,8 +59,13 @@ struct Tally {
     ASSERT_TRUE(check_gbnf(*gbnf)) << name << ": " << check_gbnf(*gbnf).error().message;
     GrammarAcceptor acceptor{*gbnf};
     ASSERT_TRUE(acceptor.valid()) << name;
+    const auto grammar = MaskGrammar::of(*parse_gbnf(*gbnf));
+    ASSERT_TRUE(grammar) << name;
+    MaskAutomaton masks{*grammar};
     for (const Json& test : tests) {
       const bool compact = acceptor.accepts(test[data].dump());
+      EXPECT_EQ(walks(masks, test[data].dump()), compact)
+          << name << ": masks and libllama disagree on " << test[data].dump();
       const bool spaced = acceptor.accepts(python_style(test[data]));
       EXPECT_EQ(compact, spaced) << name << " " << test[data].dump();
       if (test[valid].get<bool>()) {

@@ -15,6 +15,15 @@ TEST(PlanStep, EveryStreamGetsItsTokenBeforeAnyPrompt) {
   EXPECT_EQ(slices, (std::vector<StepSlice>{{1, 1}, {2, 1}, {0, 62}}));
 }
 
+TEST(PlanStep, ForcedTokensGoWithTheirStreamAndCrowdNobodyOut) {
+  const std::vector<StepWork> work{{.remaining = 9, .generating = true},
+                                   {.remaining = 100},
+                                   {.remaining = 9, .generating = true},
+                                   {.remaining = 1, .generating = true}};
+  EXPECT_EQ(plan_step(work, 40), (std::vector<StepSlice>{{0, 9}, {2, 9}, {3, 1}, {1, 21}}));
+  EXPECT_EQ(plan_step(work, 10), (std::vector<StepSlice>{{0, 8}, {2, 1}, {3, 1}}));
+}
+
 TEST(PlanStep, ShortestRestFirstButNobodyWaitsForEver) {
   std::vector<StepWork> work{{.remaining = 1000}, {.remaining = 100}};
   EXPECT_EQ(plan_step(work, 64), (std::vector<StepSlice>{{1, 64}}));

@@ -97,6 +97,7 @@ Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& 
     out.grammar.thinking_ends = chat.thinking_end_tags;
     out.grammar.thinking_budget = request.reasoning.budget_tokens;
   }
+  HEARTH_CHECKED(engine::compile_mask(out.grammar, *loaded.model));
   prepared.degraded = chat.degraded;
   if (loaded.chat->is_fallback() && request.template_override.empty())
     prepared.degraded.emplace_back("no chat template");
@@ -119,6 +120,7 @@ Result<engine::GenerateRequest> prepare_completion(const engine::Loaded& loaded,
     out.prompt = std::get<std::vector<inference::TokenId>>(std::move(request.prompt));
   }
   HEARTH_TRY(out.grammar.gbnf, grammar_for(*loaded.model, request.generation.constraint));
+  HEARTH_CHECKED(engine::compile_mask(out.grammar, *loaded.model));
   out.generation = merged(std::move(request.generation), resolved.options);
   out.prompt_logprobs = request.prompt_logprobs;
   return out;

@@ -15,6 +15,8 @@
 
 namespace hearth::engine {
 
+struct MaskGrammar;
+
 /// The grammar of one answer, already in GBNF.
 struct GrammarSpec {
   std::string gbnf;           // empty: none
@@ -27,7 +29,13 @@ struct GrammarSpec {
   std::string thinking_start;                 // with a budget: where thinking begins and ends
   std::vector<std::string> thinking_ends;
   std::optional<std::int32_t> thinking_budget;
+  std::shared_ptr<const MaskGrammar> mask;  // `gbnf` for our own masks; null: libllama follows it (compile_mask)
 };
+
+/// Fills `spec.mask`, unless libllama has to follow the grammar: it begins later or elsewhere than the answer, or names
+/// tokens, or its marks are control tokens. Reads the vocabulary of `model` when it is the first. Takes milliseconds:
+/// for the blocking pool.
+Result<> compile_mask(GrammarSpec& spec, const Model& model);
 
 /// A prompt ready for the model thread: tokens, merged sampling, nothing left that can be wrong in the request.
 struct GenerateRequest {

@@ -31,6 +31,7 @@ struct LoadOptions {
   std::int32_t gpu_layers = -1;  // -1: all that a GPU build has
   std::int32_t main_gpu = 0;
   std::vector<float> tensor_split;
+  bool vocabulary_only = false;  // no weights: for tokens and masks
   bool mmap = true;
   bool mlock = false;
   FlashAttention flash_attention = FlashAttention::automatic;
