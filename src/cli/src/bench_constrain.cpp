@@ -10,9 +10,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <regex>
 
 #include "command.hpp"
 #include "hearth/app/store_session.hpp"
+#include "hearth/base/text.hpp"
 #include "hearth/engine/constraint.hpp"
 #include "hearth/engine/output_mask.hpp"
 
@@ -88,24 +90,27 @@ Result<bool> accepts(const engine::Model& model, engine::OutputMask& mask, const
   return mask.may_end();
 }
 
-/// The reason without what is particular to one schema, so that like ones are counted together.
+/// The reason without what is particular to one schema (where in it, which names), so that like ones are counted
+/// together.
 std::string reason_of(const Error& error) {
-  std::string out;
-  bool quoted = false;
-  for (const char c : error.message.substr(0, 120)) {
-    if (c == '"' || c == '\'') {
-      quoted = !quoted;
-      if (quoted) out += "…";
-    } else if (!quoted) {
-      out += c;
-    }
-  }
-  return out;
+  static const std::regex kPlace{R"( at #\S*)"};
+  static const std::regex kPath{R"(#/\S+)"};
+  static const std::regex kUnknown{R"re("[^"]*" (.*it is no keyword))re"};
+  std::string out = std::regex_replace(error.message, kPlace, "");
+  out = std::regex_replace(out, kPath, "#");
+  out = std::regex_replace(out, kUnknown, "$1");
+  return out.substr(0, text::complete_utf8_prefix(std::string_view{out}.substr(0, 160)));
+}
+
+/// MaskBench's files are called after the collection they come from: Github_easy---o1234, BFCL_java_18.
+std::string category_of(const std::string& id) {
+  static const std::regex kNumber{R"(---.*|_\d.*)"};
+  return std::regex_replace(id, kNumber, "");
 }
 
 Result<> judge(const engine::Model& model, const Json& row, Tally& tally) {
   const std::string id = row.value("id", "");
-  auto& [passed, schemas] = tally.categories[id.substr(0, id.find("---"))];
+  auto& [passed, schemas] = tally.categories[category_of(id)];
   ++tally.schemas;
   ++schemas;
   const auto start = Clock::now();

@@ -55,7 +55,7 @@ void Answer::prompt_done(std::int32_t prompt, std::int32_t reused, Clock::time_p
 
 bool Answer::add_token(TokenId token, std::optional<inference::TokenLogprob> logprob, bool context_full,
                        Clock::time_point now) {
-  if (generated_ > 0) observer_.next_token(now - last_token_);
+  if (generated_ > 0 && now != last_token_) observer_.next_token(now - last_token_);  // forced ones come together
   last_token_ = now;
   ++generated_;
   if (logprob) logprob_sum_ += logprob->logprob;

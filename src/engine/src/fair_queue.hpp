@@ -96,12 +96,12 @@ class FairQueue {
   /// The counter of a principal that is about to wait.
   const std::int64_t& lift(const std::string& principal) {
     auto& counter = served_[principal];
+    if (served_.size() > kMaxPrincipals) forget_idle(counter);
     const bool active = std::ranges::any_of(waiting_, [&](const Entry& e) { return e.served == &counter; });
     if (active || waiting_.empty()) return counter;
     std::int64_t least = INT64_MAX;
     for (const Entry& e : waiting_) least = std::min(least, *e.served);
     counter = std::max(counter, least);
-    if (served_.size() > kMaxPrincipals) forget_idle(counter);
     return counter;
   }
 

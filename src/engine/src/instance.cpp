@@ -152,7 +152,7 @@ Result<std::unique_ptr<Sequence>> Worker::make_sequence(const GenerateRequest& r
                                                         const std::shared_ptr<RequestState>& state,
                                                         std::uint32_t seed) {
   HEARTH_TRY(auto sampler,
-             Sampler::create(*model_, request.generation.sampling, request.grammar, seed, mask_programs_));
+             Sampler::create(*model_, request.generation.sampling, request.grammar, seed));
   sampler->accept_prompt(request.prompt);
   Answer::Options options;
   options.choice = choice;

@@ -49,6 +49,10 @@ MaskAutomaton::StackId MaskAutomaton::push(std::uint32_t position, StackId below
 void MaskAutomaton::close(std::uint32_t position, StackId below) {
   todo_.push_back({position, below});
   while (!todo_.empty()) {
+    if (entries_.size() > kMaxStacks || seen_.size() + closed_.size() > kMaxStacksAState) {
+      full_ = true;
+      return todo_.clear();
+    }
     const Entry at = todo_.back();
     todo_.pop_back();
     const MaskGrammar::Position here = grammar_.positions[at.position];
@@ -68,11 +72,13 @@ void MaskAutomaton::close(std::uint32_t position, StackId below) {
     const bool last = grammar_.positions[at.position + 1].kind == Kind::end;
     const StackId back = last ? at.below : push(at.position + 1, at.below);
     for (const std::uint32_t first : grammar_.starts[here.index]) todo_.push_back({first, back});
-    if (entries_.size() > kMaxStacks || seen_.size() > kMaxStacksAState) {
-      full_ = true;
-      todo_.clear();
-    }
   }
+}
+
+const std::vector<MaskAutomaton::StackId>& MaskAutomaton::stacks_of(StateId from) {
+  looks_ += states_[from].stacks.size();
+  if (looks_ > kMaxLooks) full_ = true;
+  return states_[from].stacks;
 }
 
 std::bitset<256> MaskAutomaton::first_bytes(const State& state) const {
@@ -105,7 +111,8 @@ MaskAutomaton::StateId MaskAutomaton::intern(State state) {
       return id;
     }
   }
-  if (states_.size() >= kMaxStates) {
+  held_ += state.stacks.size();
+  if (states_.size() >= kMaxStates || held_ > kMaxHeld) {
     full_ = true;
     return kDead;
   }
@@ -132,7 +139,7 @@ MaskAutomaton::StateId MaskAutomaton::adopt(const MaskAutomaton& other, StateId 
 template <class Takes>
 MaskAutomaton::StateId MaskAutomaton::over(StateId from, Takes takes) {
   // By index: interning may move the states, closing does not add any.
-  for (const StackId stack : states_[from].stacks) {
+  for (const StackId stack : stacks_of(from)) {
     if (stack == kEmpty) continue;
     const Entry top = entries_[stack];
     if (takes(grammar_.sets[grammar_.positions[top.position].index])) close(top.position + 1, top.below);
@@ -150,7 +157,7 @@ MaskAutomaton::StateId MaskAutomaton::partly(StateId from, std::uint32_t partial
   const bool valid = range.hi <= kMaxCodePoint && (range.hi < 0xD800 || range.lo >= 0xE000) &&
                      range.lo == static_cast<char32_t>(partial << bits);
   state.any = valid;
-  for (const StackId stack : states_[from].stacks) {
+  for (const StackId stack : stacks_of(from)) {
     if (stack == kEmpty) continue;
     const auto& set = grammar_.sets[grammar_.positions[entries_[stack].position].index];
     if (!intersects_valid(set.chars, range)) continue;

@@ -27,6 +27,8 @@ class MaskAutomaton {
   static constexpr std::size_t kMaxStates = 8'192;         // each up to 1 kB with its edges
   static constexpr std::size_t kMaxStacks = 1U << 18;      // stack entries in all
   static constexpr std::size_t kMaxStacksAState = 20'000;  // ways in which a text may go on at once
+  static constexpr std::size_t kMaxHeld = 1U << 19;        // stacks of all states together
+  static constexpr std::size_t kMaxLooks = 1U << 23;       // at a stack, while states are made: some 50 ms
 
   explicit MaskAutomaton(const MaskGrammar& grammar);
 
@@ -86,6 +88,8 @@ class MaskAutomaton {
   StateId over(StateId from, Takes takes);
   StateId partly(StateId from, std::uint32_t partial, std::uint8_t missing, std::uint8_t length);
   void close(std::uint32_t position, StackId below);
+  /// Counts looks at the stacks of `from`; they are given.
+  const std::vector<StackId>& stacks_of(StateId from);
   StackId push(std::uint32_t position, StackId below);
   StateId intern(State state);
   std::bitset<256> first_bytes(const State& state) const;
@@ -99,6 +103,8 @@ class MaskAutomaton {
   std::vector<Entry> todo_;
   std::unordered_set<std::uint64_t> seen_;
   StateId start_ = kDead;
+  std::size_t held_ = 0;
+  std::size_t looks_ = 0;
   bool full_ = false;
 };
 

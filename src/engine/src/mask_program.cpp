@@ -2,7 +2,10 @@
 #include "mask_program.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "hearth/base/text.hpp"
 
 namespace hearth::engine {
 
@@ -60,17 +63,27 @@ void MaskProgram::fill(StateId state, PlaceSet& out) {
   tokens_->long_plain().collect(state, MaskAutomaton::kDead, next, out);
 }
 
-std::shared_ptr<MaskProgram> MaskPrograms::of(std::string_view gbnf, const std::shared_ptr<const MaskGrammar>& grammar,
-                                              const std::shared_ptr<const TokenIndex>& tokens) {
+std::shared_ptr<MaskProgram> MaskPrograms::find(const std::string& gbnf) {
   const std::scoped_lock lock{mutex_};
   const auto known = std::ranges::find(latest_, gbnf, &decltype(latest_)::value_type::first);
-  if (known != latest_.end()) {
-    latest_.splice(latest_.begin(), latest_, known);
-  } else {
-    latest_.emplace_front(gbnf, std::make_shared<MaskProgram>(grammar, tokens));
-    if (latest_.size() > kMost) latest_.pop_back();
-  }
-  return latest_.front().second;
+  if (known == latest_.end()) return nullptr;
+  latest_.splice(latest_.begin(), latest_, known);
+  return known->second;
+}
+
+Result<std::shared_ptr<MaskProgram>> MaskPrograms::of(const std::string& gbnf,
+                                                      const std::shared_ptr<const TokenIndex>& tokens) {
+  if (auto known = find(gbnf)) return known;
+  HEARTH_TRY(const Gbnf parsed, parse_gbnf(gbnf));
+  auto grammar = MaskGrammar::of(parsed);
+  if (!grammar) return nullptr;
+  const auto made = std::make_shared<MaskProgram>(std::make_shared<const MaskGrammar>(*std::move(grammar)), tokens);
+  if (!made->usable()) return nullptr;
+  decltype(latest_) dropped;  // freed behind the lock
+  const std::scoped_lock lock{mutex_};
+  latest_.emplace_front(gbnf, made);
+  if (latest_.size() > kMost) dropped.splice(dropped.begin(), latest_, std::prev(latest_.end()));
+  return made;
 }
 
 MaskMatcher::MaskMatcher(std::shared_ptr<MaskProgram> program)
@@ -83,17 +96,21 @@ void MaskMatcher::move_on() {
   automaton_ = now;
 }
 
-const PlaceSet& MaskMatcher::mask() {
+const PlaceSet* MaskMatcher::mask() {
   move_on();
   const PlaceSet& first = program_->mask(state_);
-  if (!automaton_->full()) return first;
+  if (!automaton_->full()) return &first;
   move_on();  // it became full on the way, so some of the tokens are missing
-  return program_->mask(state_);
+  const PlaceSet& second = program_->mask(state_);
+  gave_up_ = gave_up_ || automaton_->full();
+  return gave_up_ ? nullptr : &second;
 }
 
 bool MaskMatcher::in_mask(TokenId token) {
   const TokenPlace place = program_->tokens().place(token);
-  return place != TokenIndex::kNowhere && mask().contains(place);
+  if (place == TokenIndex::kNowhere) return false;
+  const PlaceSet* allowed = mask();
+  return allowed != nullptr && allowed->contains(place);
 }
 
 bool MaskMatcher::may_end() const { return automaton_->accepting(state_); }
@@ -107,6 +124,7 @@ StateId MaskMatcher::walked(std::string_view text) {
       const auto full = automaton_;
       move_on();
       next = automaton_->next(automaton_->adopt(*full, at), static_cast<unsigned char>(c));
+      gave_up_ = gave_up_ || automaton_->full();
     }
     at = next;
   }
@@ -130,24 +148,28 @@ bool MaskMatcher::accept(std::string_view text) {
   return true;
 }
 
+std::optional<unsigned char> MaskMatcher::only_way(StateId at) {
+  std::optional<unsigned char> only;
+  for (int byte = 0; byte < 256; ++byte) {
+    if (automaton_->next(at, static_cast<unsigned char>(byte)) == MaskAutomaton::kDead) continue;
+    if (only) return std::nullopt;
+    only = static_cast<unsigned char>(byte);
+  }
+  return automaton_->full() ? std::nullopt : only;  // what is full knows no other ways
+}
+
 std::string MaskMatcher::forced(std::size_t most) {
   move_on();
   std::string out;
+  if (automaton_->within_character(state_)) return out;
   StateId at = state_;
   while (out.size() < most && !automaton_->accepting(at)) {
-    int only = -1;
-    StateId to = MaskAutomaton::kDead;
-    for (int byte = 0; byte < 256; ++byte) {
-      const StateId next = automaton_->next(at, static_cast<unsigned char>(byte));
-      if (next == MaskAutomaton::kDead) continue;
-      if (only >= 0) return out;
-      only = byte;
-      to = next;
-    }
-    if (only < 0 || automaton_->full()) break;
-    out += static_cast<char>(only);
-    at = to;
+    const auto byte = only_way(at);
+    if (!byte) break;
+    out += static_cast<char>(*byte);
+    at = automaton_->next(at, *byte);
   }
+  out.resize(text::complete_utf8_prefix(out));
   return out;
 }
 

@@ -65,7 +65,7 @@ Isa best_isa() {
 }
 
 std::size_t scratch_bytes(const Product& product, Isa isa) {
-  return isa == Isa::amx && product.columns >= kAmxColumns ? amx_scratch_bytes(product.matrix) : 0;
+  return isa == Isa::amx && product.columns >= kAmxColumns ? amx_scratch_bytes(product) : 0;
 }
 
 void multiply(const Product& product, Isa isa, std::int64_t first, std::int64_t last, std::uint8_t* scratch) {

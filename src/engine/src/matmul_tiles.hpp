@@ -27,7 +27,7 @@ Tile tile_of(const Product& product, std::int64_t group, const Panel& panel);
 
 /// Whether the kernel gives this process the tile registers; asks once.
 bool amx_permitted();
-std::size_t amx_scratch_bytes(const Matrix& matrix);
+std::size_t amx_scratch_bytes(const Product& product);
 void multiply_amx(const Product& product, std::int64_t first, std::int64_t last, std::uint8_t* scratch);
 
 }  // namespace hearth::engine

@@ -10,6 +10,7 @@
 
 #include "hearth/base/text.hpp"
 #include "library.hpp"
+#include "mask_program.hpp"
 #include "token_index.hpp"
 
 namespace hearth::engine {
@@ -138,6 +139,7 @@ Result<std::shared_ptr<Model>> Model::load(const LoadOptions& options, const std
   return model;
 }
 
+Model::Model() : programs_{std::make_unique<MaskPrograms>()} {}
 Model::~Model() { llama_model_free(model_); }  // frees its adapters too
 
 Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool add_special, bool parse_special) const {

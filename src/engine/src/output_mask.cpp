@@ -11,23 +11,19 @@ namespace hearth::engine {
 
 namespace {
 
-/// A mark that is one control token has no text of its own for a mask; libllama takes the name of the token for it.
-bool is_control(const Model& model, const std::string& mark) {
+/// Control tokens have no text of their own for a mask; libllama takes their names for it.
+bool has_control(const Model& model, const std::string& mark) {
   const auto tokens = model.tokenize(mark, false, true);
-  return tokens && tokens->size() == 1 && model.piece(tokens->front(), false).empty();
+  return tokens && std::ranges::any_of(*tokens, [&](TokenId token) { return model.piece(token, false).empty(); });
 }
 
 }  // namespace
 
 Result<> compile_mask(GrammarSpec& spec, const Model& model) {
   if (spec.gbnf.empty() || spec.lazy || spec.prefilled || !spec.triggers.empty()) return {};
-  const auto control = [&](const std::string& mark) { return is_control(model, mark); };
+  const auto control = [&](const std::string& mark) { return has_control(model, mark); };
   if (std::ranges::any_of(spec.preserved_tokens, control)) return {};
-  HEARTH_TRY(const Gbnf parsed, parse_gbnf(with_start_symbol(spec.gbnf, spec.root)));
-  auto grammar = MaskGrammar::of(parsed);
-  if (!grammar) return {};
-  spec.mask = std::make_shared<const MaskGrammar>(*std::move(grammar));
-  model.token_index();
+  HEARTH_TRY(spec.mask, model.mask_programs().of(with_start_symbol(spec.gbnf, spec.root), model.token_index()));
   return {};
 }
 
@@ -35,11 +31,9 @@ OutputMask::OutputMask(std::shared_ptr<MaskProgram> program) : program_{std::mov
 OutputMask::~OutputMask() = default;
 
 Result<std::unique_ptr<OutputMask>> OutputMask::create(const Model& model, std::string_view gbnf) {
-  HEARTH_TRY(const Gbnf parsed, parse_gbnf(gbnf));
-  HEARTH_TRY(MaskGrammar grammar, MaskGrammar::of(parsed));
-  const auto program =
-      std::make_shared<MaskProgram>(std::make_shared<const MaskGrammar>(std::move(grammar)), model.token_index());
-  return std::unique_ptr<OutputMask>{new OutputMask{program}};
+  HEARTH_TRY(auto program, model.mask_programs().of(std::string{gbnf}, model.token_index()));
+  if (!program) return fail(ErrorCode::unsupported, "masks do not cover this grammar; libllama's sampler follows it");
+  return std::unique_ptr<OutputMask>{new OutputMask{std::move(program)}};
 }
 
 void OutputMask::restart() { matcher_ = std::make_unique<MaskMatcher>(program_); }

@@ -23,6 +23,9 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr const char* kUnsatisfiable =
     "the output constraint cannot be satisfied with this model's vocabulary; loosen the constraint or use another "
     "model";
+constexpr const char* kAmbiguous =
+    "the output constraint lets an answer go on in too many ways at once; write it with fewer alternatives that begin "
+    "alike";
 
 bool only_bans(const common_params_sampling& p) {
   return std::ranges::all_of(p.logit_bias, [](const llama_logit_bias& b) { return b.bias == -kInf; });
@@ -64,11 +67,12 @@ std::size_t needed_candidates(const common_params_sampling& p) {
   return 0;
 }
 
-/// First index of the maximum, like libllama's greedy choice. Two passes, each of which the compiler vectorises.
+/// First index of the maximum, like libllama's greedy choice; `n` when all are minus infinity. Two passes, each of which
+/// the compiler vectorises.
 TokenId argmax(const float* logits, std::int32_t n) {
   float best = -kInf;
   for (std::int32_t i = 0; i < n; ++i) best = logits[i] > best ? logits[i] : best;
-  return static_cast<TokenId>(std::find(logits, logits + n, best) - logits);
+  return best == -kInf ? n : static_cast<TokenId>(std::find(logits, logits + n, best) - logits);
 }
 
 }  // namespace
@@ -77,8 +81,7 @@ void Sampler::Free::operator()(common_sampler* sampler) const { common_sampler_f
 Sampler::~Sampler() = default;
 
 Result<std::unique_ptr<Sampler>> Sampler::create(const Model& model, const inference::Sampling& sampling,
-                                                 const GrammarSpec& grammar, std::uint32_t seed,
-                                                 MaskPrograms& programs) {
+                                                 const GrammarSpec& grammar, std::uint32_t seed) {
   HEARTH_CHECKED(check_sampling(sampling));
   HEARTH_TRY(common_params_sampling params, to_sampling_params(model, sampling));
   params.seed = seed;
@@ -86,9 +89,7 @@ Result<std::unique_ptr<Sampler>> Sampler::create(const Model& model, const infer
   sampler->vocabulary_size_ = model.facts().vocabulary_size;
   std::int32_t suppressed = 0;
   llama_vocab_get_suppress_tokens(model.vocab(), &suppressed);
-  if (grammar.mask) {
-    sampler->program_ = programs.of(with_start_symbol(grammar.gbnf, grammar.root), grammar.mask, model.token_index());
-  }
+  sampler->program_ = grammar.mask;
   try {
     add_grammar(params, model, grammar);
     if (sampler->program_) params.grammar = {};
@@ -140,11 +141,13 @@ bool Sampler::mask_allows(TokenId token) {
 Result<TokenId> Sampler::choose_masked(llama_context* context, std::int32_t row) {
   HEARTH_TRY(const TokenId liked, choose(context, row));
   if (mask_allows(liked)) return liked;
+  const PlaceSet* allowed = matcher_->mask();
+  if (allowed == nullptr) return fail(ErrorCode::invalid_request, kAmbiguous);
   float* logits = llama_get_logits_ith(context, row);
   const std::vector<float> kept(logits, logits + vocabulary_size_);
   std::fill(logits, logits + vocabulary_size_, -kInf);
   const TokenIndex& tokens = matcher_->tokens();
-  matcher_->mask().each([&](TokenPlace place) {
+  allowed->each([&](TokenPlace place) {
     const TokenId token = tokens.tokens()[place];
     logits[token] = kept[static_cast<std::size_t>(token)];
   });
@@ -154,7 +157,7 @@ Result<TokenId> Sampler::choose_masked(llama_context* context, std::int32_t row)
   auto token = choose(context, row);
   std::ranges::copy(kept, logits);
   if (token && mask_allows(*token)) return token;
-  return fail(ErrorCode::invalid_request, kUnsatisfiable);
+  return fail(ErrorCode::invalid_request, matcher_->gave_up() ? kAmbiguous : kUnsatisfiable);
 }
 
 Result<TokenId> Sampler::sample(llama_context* context, std::int32_t row) {
@@ -164,28 +167,40 @@ Result<TokenId> Sampler::sample(llama_context* context, std::int32_t row) {
     if (matcher_) matcher_->accept(token);
     if (sampler_) common_sampler_accept(sampler_.get(), token, true);
     return token;
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::insufficient_memory, "there is no memory left to follow the output constraint");
   } catch (const std::exception&) {
     return fail(ErrorCode::invalid_request, kUnsatisfiable);
   }
 }
 
+namespace {
+
+std::string pieces_of(const MaskMatcher& matcher, const std::vector<TokenId>& tokens) {
+  std::string out;
+  for (const TokenId token : tokens) out += matcher.tokens().text(token);
+  return out;
+}
+
+}  // namespace
+
 std::vector<TokenId> Sampler::take_forced(const Model& model, std::size_t most) {
-  if (!matcher_) return {};
-  const std::string text = matcher_->forced(8 * most);
-  if (text.size() < 2) return {};
-  auto tokens = model.tokenize(text, false, false);
-  if (!tokens || tokens->empty()) return {};
-  tokens->pop_back();
-  tokens->resize(std::min(tokens->size(), most));
-  std::size_t at = 0;
   std::vector<TokenId> taken;
-  for (const TokenId token : *tokens) {
-    const std::string& piece = matcher_->tokens().text(token);
+  if (!matcher_) return taken;
+  try {
+    const std::string text = matcher_->forced(8 * most);
+    if (text.size() < 2) return taken;
+    auto tokens = model.tokenize(text, false, false);
     // Some vocabularies put a blank in front of everything: that is not what must come.
-    if (text.compare(at, piece.size(), piece) != 0 || !matcher_->accept(token)) break;
-    at += piece.size();
-    if (sampler_) common_sampler_accept(sampler_.get(), token, true);
-    taken.push_back(token);
+    if (!tokens || pieces_of(*matcher_, *tokens) != text) return taken;
+    tokens->pop_back();
+    tokens->resize(std::min(tokens->size(), most));
+    for (const TokenId token : *tokens) {
+      if (!matcher_->accept(token)) break;
+      if (sampler_) common_sampler_accept(sampler_.get(), token, true);
+      taken.push_back(token);
+    }
+  } catch (const std::exception&) {  // what is not taken now is sampled
   }
   return taken;
 }

@@ -29,12 +29,11 @@ namespace hearth::engine {
 class Sampler {
  public:
   static Result<std::unique_ptr<Sampler>> create(const Model& model, const inference::Sampling& sampling,
-                                                 const GrammarSpec& grammar, std::uint32_t seed,
-                                                 MaskPrograms& programs);
+                                                 const GrammarSpec& grammar, std::uint32_t seed);
   ~Sampler();
 
   /// The next token from output row `row` of the last decode, accepted into the history.
-  /// invalid_request when the grammar allows no token of this vocabulary any more.
+  /// invalid_request when the grammar allows no token of this vocabulary any more, or too many ways to go on.
   Result<TokenId> sample(llama_context* context, std::int32_t row);
   /// The tokens that must come next whatever is sampled, accepted into the history: at most `most`, none without a
   /// mask. The last of what is known is left out, since a longer token may begin there.

@@ -83,7 +83,6 @@ class Worker final : public Instance, private KvCache {
   LoadOptions options_;
   std::shared_ptr<Observer> observer_;
   ThreadPoolPtr threads_;
-  MaskPrograms mask_programs_;
   ContextPtr context_;
   llama_batch batch_;
   Scheduler scheduler_;

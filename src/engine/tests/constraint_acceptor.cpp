@@ -27,7 +27,7 @@ GrammarAcceptor::GrammarAcceptor(const std::string& gbnf) {
 
 GrammarAcceptor::~GrammarAcceptor() = default;
 
-bool GrammarAcceptor::accepts(std::string_view text) {
+bool GrammarAcceptor::walk(std::string_view text) {
   const auto points = to_code_points(text);
   if (!state_ || !points) return false;
   llama_grammar_stacks& stacks = llama_grammar_get_stacks(state_->grammar.get());
@@ -36,7 +36,14 @@ bool GrammarAcceptor::accepts(std::string_view text) {
     llama_grammar_accept(state_->grammar.get(), c);
     if (stacks.empty()) return false;
   }
-  return std::ranges::any_of(stacks, [](const llama_grammar_stack& stack) { return stack.empty(); });
+  return true;
 }
+
+bool GrammarAcceptor::accepts(std::string_view text) {
+  return walk(text) && std::ranges::any_of(llama_grammar_get_stacks(state_->grammar.get()),
+                                           [](const llama_grammar_stack& stack) { return stack.empty(); });
+}
+
+bool GrammarAcceptor::begins(std::string_view text) { return walk(text); }
 
 }  // namespace hearth::engine

@@ -19,8 +19,12 @@ class GrammarAcceptor {
 
   [[nodiscard]] bool valid() const { return state_ != nullptr; }
   [[nodiscard]] bool accepts(std::string_view text);
+  /// Some text that begins so is accepted.
+  [[nodiscard]] bool begins(std::string_view text);
 
  private:
+  /// Walks over `text`. False: nowhere to go.
+  bool walk(std::string_view text);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <functional>
 #include <random>
 
 #include "constraint_acceptor.hpp"
+#include "hearth/base/text.hpp"
 #include "hearth/engine/constraint.hpp"
 
 namespace hearth::engine {
@@ -44,15 +47,33 @@ std::vector<std::string> vocabulary() {
   return out;
 }
 
-/// Random walks through the grammar: at each step the mask is compared with trying every token.
+/// Whether libllama's grammar, fed with what was written so far and `text`, has a way to go on. It reads characters:
+/// for text that ends within one, every end of that character is tried.
+bool libllama_allows(GrammarAcceptor& acceptor, const std::string& text) {
+  const std::size_t whole = text::complete_utf8_prefix(text);
+  if (whole == text.size()) return acceptor.begins(text);
+  const auto lead = static_cast<unsigned char>(text[whole]);
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  // Some bytes stand for all: the grammars of these tests have no finer sets.
+  const std::function<bool(std::string)> ends = [&](std::string ended) {
+    if (ended.size() == whole + length) return text::is_valid_utf8(ended.substr(whole)) && acceptor.begins(ended);
+    return std::ranges::any_of(std::array{0x80, 0x90, 0x97, 0x98, 0x9F, 0xA0, 0xAC, 0xB0, 0xBC, 0xBF},
+                               [&](int byte) { return ends(ended + static_cast<char>(byte)); });
+  };
+  return ends(text);
+}
+
+/// Random walks through the grammar: at each step the mask is compared with what libllama's grammar says of every token.
 void compare(const std::string& gbnf, unsigned seed, int steps = 60) {
   const auto texts = vocabulary();
   const auto index = std::make_shared<const TokenIndex>(texts);
   const auto grammar = grammar_of(gbnf);
   const auto program = std::make_shared<MaskProgram>(grammar, index);
+  GrammarAcceptor libllama{gbnf};
   std::mt19937 random{seed};
   for (int walk = 0; walk < 6; ++walk) {
     MaskMatcher matcher{program};
+    std::string written;
     for (int step = 0; step < steps; ++step) {
       std::vector<std::size_t> allowed;
       for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -60,12 +81,17 @@ void compare(const std::string& gbnf, unsigned seed, int steps = 60) {
         ASSERT_EQ(matcher.in_mask(static_cast<TokenId>(i)), may)
             << gbnf << "\ntoken " << texts[i] << " after step " << step;
         if (may) allowed.push_back(i);
+        if (!texts[i].empty() && random() % 256 == 0) {
+          ASSERT_EQ(libllama_allows(libllama, written + texts[i]), may) << gbnf << "\ntoken " << texts[i] << " after " << written;
+        }
       }
       if (allowed.empty()) {
         ASSERT_TRUE(matcher.may_end()) << "nowhere to go";
         break;
       }
-      ASSERT_TRUE(matcher.accept(texts[allowed[random() % allowed.size()]]));
+      const std::string& chosen = texts[allowed[random() % allowed.size()]];
+      ASSERT_TRUE(matcher.accept(chosen));
+      written += chosen;
     }
   }
 }
@@ -92,7 +118,7 @@ TEST(Mask, IsWhatTryingEveryTokenSays) {
 TEST(Mask, GrammarsOfTheCallersOwn) {
   for (const char* gbnf : {"root ::= \"a\" root \"b\" | \"x\"", "root ::= [^a]* \"a\"",
                            "root ::= (\"ab\" | \"abc\")+ [0-9]?", "root ::= [\\x00-\\U0010FFFF]*",
-                           "root ::= \"\" | \"😀\" root", "root ::= a b\na ::= \"\" | \"x\" a\nb ::= \"\" | \"y\""}) {
+                           "root ::= \"\" | \"😀\" root", "root ::= [а-яё日-本]+ \"x\"", "root ::= a b\na ::= \"\" | \"x\" a\nb ::= \"\" | \"y\""}) {
     ASSERT_TRUE(check_gbnf(gbnf)) << gbnf;
     for (unsigned seed = 1; seed <= 4; ++seed) ASSERT_NO_FATAL_FAILURE(compare(gbnf, seed)) << gbnf;
   }
@@ -176,6 +202,30 @@ TEST(Mask, AFullAutomatonBeginsAnewAndNothingIsLost) {
   EXPECT_NE(program->automaton(), before);
   EXPECT_TRUE(waiting.allows("c\"]"));
   EXPECT_FALSE(waiting.allows("c\"\""));
+}
+
+TEST(Mask, WhatIsForcedEndsOnWholeCharacters) {
+  const auto program = std::make_shared<MaskProgram>(grammar_of("root ::= \"x\" (\"caf\u00e9\" | \"caf\u00e8\")"),
+                                                     std::make_shared<const TokenIndex>(vocabulary()));
+  MaskMatcher matcher{program};
+  EXPECT_EQ(matcher.forced(100), "xcaf");
+  ASSERT_TRUE(matcher.accept("xcaf\xC3"));
+  EXPECT_EQ(matcher.forced(100), "");
+}
+
+TEST(Mask, TooManyWaysToGoOnEndInARefusalNotInAnEndlessMask) {
+  // Each blank leaves two hundred repetitions behind that are all somewhere else.
+  std::string gbnf = "root ::= [^ ]* (";
+  for (char c = 'a'; c <= 'z'; ++c) gbnf += std::string(c == 'a' ? "" : " | ") + "[" + c + "-z] [^ ]{1900}";
+  gbnf += ")";
+  ASSERT_TRUE(check_gbnf(gbnf)) << check_gbnf(gbnf).error().message;
+  const auto program =
+      std::make_shared<MaskProgram>(grammar_of(gbnf), std::make_shared<const TokenIndex>(vocabulary()));
+  MaskMatcher matcher{program};
+  bool goes_on = true;
+  for (int i = 0; i < 600 && goes_on; ++i) goes_on = matcher.accept("yza");
+  EXPECT_TRUE(!goes_on || matcher.mask() == nullptr);
+  EXPECT_TRUE(matcher.gave_up());
 }
 
 TEST(Mask, GrammarsThatNameTokensAreLeftToLibllama) {

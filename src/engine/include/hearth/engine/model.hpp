@@ -21,6 +21,7 @@ namespace hearth::engine {
 
 using inference::TokenId;
 
+class MaskPrograms;
 class TokenIndex;
 
 /// What is fixed once the weights are loaded.
@@ -69,13 +70,15 @@ class Model {
 
   /// The texts of the vocabulary in the order that masks need. Made once, in a tenth of a second for 128,000 tokens.
   std::shared_ptr<const TokenIndex> token_index() const;
+  /// Constraints that were compiled for this vocabulary. Any thread.
+  MaskPrograms& mask_programs() const noexcept { return *programs_; }
 
   llama_model* raw() const noexcept { return model_; }
   const llama_vocab* vocab() const noexcept { return vocab_; }
   const std::vector<std::pair<llama_adapter_lora*, float>>& adapters() const noexcept { return adapters_; }
 
  private:
-  Model() = default;
+  Model();
 
   llama_model* model_ = nullptr;
   const llama_vocab* vocab_ = nullptr;
@@ -84,6 +87,7 @@ class Model {
   mutable std::once_flag alphabet_once_;
   mutable std::once_flag index_once_;
   mutable std::shared_ptr<const TokenIndex> index_;
+  std::unique_ptr<MaskPrograms> programs_;
   mutable std::set<std::string> alphabet_;  // characters and single bytes that tokens hold
 };
 
