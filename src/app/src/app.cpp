@@ -203,7 +203,10 @@ Result<> AppImpl::build() {
   HEARTH_TRY(store_, open_store(config_, blocking_, config_.paths));
   pool_ = engine::Pool::create({.budget = config_.memory_budget,
                                 .keep_alive = config_.keep_alive,
-                                .observer = [this](const std::string& name) { return metrics_.observe(name); }},
+                                .observer = [this](const std::string& name) { return metrics_.observe(name); },
+                                .prefix_memory = config_.prefix_memory,
+                                .prefix_disk = config_.prefix_disk,
+                                .prefix_folder = config_.home / "prefixes"},
                                blocking_);
   engine_ = provider::make_local(*store_, *pool_, blocking_, config_.models);
   HEARTH_CHECKED(load_configured());
@@ -316,6 +319,8 @@ telemetry::Snapshot AppImpl::snapshot() const {
                           .cells = entry.status.cells,
                           .cells_used = entry.status.cells_used - entry.status.cells_cached,
                           .cells_cached = entry.status.cells_cached,
+                          .prefix_memory = entry.status.prefix_memory,
+                          .prefix_disk = entry.status.prefix_disk,
                           .running = static_cast<std::int32_t>(entry.status.running.size()),
                           .queued = entry.status.queued});
   }

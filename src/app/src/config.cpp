@@ -83,6 +83,8 @@ class ConfigReader {
         {"models", [this](const YAML::Node& node) { return read_models(node); }},
         {"keep_alive", into(config_.keep_alive)},
         {"memory_budget", bytes_into(config_.memory_budget)},
+        {"prefix_memory", bytes_into(config_.prefix_memory)},
+        {"prefix_disk", bytes_into(config_.prefix_disk)},
         {"log", [this](const YAML::Node& node) { return nested(node, "log", log_keys()); }},
         {"limits", [this](const YAML::Node& node) { return nested(node, "limits", limit_keys()); }},
         {"shutdown_grace", into(config_.shutdown_grace)},
@@ -220,12 +222,23 @@ class ConfigReader {
         one_of("flash_attention", {{"auto", [&o] { o.flash_attention = engine::FlashAttention::automatic; }},
                                    {"on", [&o] { o.flash_attention = engine::FlashAttention::on; }},
                                    {"off", [&o] { o.flash_attention = engine::FlashAttention::off; }}}),
+        one_of("speculation", {{"auto", [&o] { o.speculation = engine::Speculation::automatic; }},
+                               {"off", [&o] { o.speculation = engine::Speculation::off; }},
+                               {"always", [&o] { o.speculation = engine::Speculation::always; }}}),
+        {"draft", [this, &o](const YAML::Node& node) { return read_draft(node, o); }},
         {"kv_type_k", into(o.kv_type_k, environment_)},
         {"kv_type_v", into(o.kv_type_v, environment_)},
         {"max_queue", into(o.max_queue, 0, 100'000)},
         {"quality", into(quality, 0.0, 1.0)},
         {"adapters", [this, &o](const YAML::Node& node) -> std::string { return read_adapters(node, o); }},
     };
+  }
+
+  std::string read_draft(const YAML::Node& node, engine::LoadOptions& options) {
+    std::string path;
+    if (std::string wrong = into(path, environment_)(node); !wrong.empty()) return wrong;
+    options.draft = absolute_from(folder_, path);
+    return std::filesystem::exists(options.draft) ? std::string{} : fmt::format("no such file: {}", path);
   }
 
   std::string read_adapters(const YAML::Node& list, engine::LoadOptions& options) {

@@ -27,6 +27,15 @@ const char* name_of(engine::FlashAttention flash) {
   return "auto";
 }
 
+const char* name_of(engine::Speculation speculation) {
+  switch (speculation) {
+    case engine::Speculation::automatic: return "auto";
+    case engine::Speculation::off: return "off";
+    case engine::Speculation::always: return "always";
+  }
+  return "auto";
+}
+
 void print_auth(YAML::Emitter& out, const Config& config) {
   const char* mode = config.auth == Config::Auth::none ? "none" : config.auth == Config::Auth::keys ? "keys" : "oidc";
   out << YAML::Key << "auth" << YAML::Value << YAML::BeginMap << YAML::Key << "mode" << YAML::Value << mode;
@@ -78,6 +87,8 @@ void print_model(YAML::Emitter& out, const provider::ConfiguredModel& model) {
   out << YAML::Key << "gpu_layers" << YAML::Value << o.gpu_layers;
   out << YAML::Key << "mmap" << YAML::Value << o.mmap << YAML::Key << "mlock" << YAML::Value << o.mlock;
   out << YAML::Key << "flash_attention" << YAML::Value << name_of(o.flash_attention);
+  out << YAML::Key << "speculation" << YAML::Value << name_of(o.speculation);
+  if (!o.draft.empty()) out << YAML::Key << "draft" << YAML::Value << o.draft.string();
   out << YAML::Key << "kv_type_k" << YAML::Value << o.kv_type_k << YAML::Key << "kv_type_v" << YAML::Value
       << o.kv_type_v;
   out << YAML::Key << "max_queue" << YAML::Value << o.max_queue;
@@ -114,6 +125,8 @@ std::string print_config(const Config& config) {
   print_routing(out, config.routing);
   out << YAML::Key << "keep_alive" << YAML::Value << std::to_string(config.keep_alive.count()) + "s";
   out << YAML::Key << "memory_budget" << YAML::Value << config.memory_budget;
+  out << YAML::Key << "prefix_memory" << YAML::Value << config.prefix_memory;
+  out << YAML::Key << "prefix_disk" << YAML::Value << config.prefix_disk;
   out << YAML::Key << "log" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "level" << YAML::Value << name_of(config.log_level);
   out << YAML::Key << "format" << YAML::Value << (config.log_format == log::Format::json ? "json" : "text")

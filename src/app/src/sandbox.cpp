@@ -77,6 +77,7 @@ Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_fil
   add_folder_of(out.read, config_file);
   for (const provider::ConfiguredModel& model : config.models) {
     if (model.source.starts_with('/')) add_folder_of(out.read, model.source);
+    if (!model.options.draft.empty()) add_folder_of(out.read, model.options.draft);
     for (const engine::Adapter& adapter : model.options.adapters) add_folder_of(out.read, adapter.path);
   }
   if (config.tls) {

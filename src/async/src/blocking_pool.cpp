@@ -5,5 +5,6 @@ namespace hearth::async {
 
 BlockingPool::BlockingPool(std::size_t threads) : pool_{threads} {}
 BlockingPool::~BlockingPool() { pool_.join(); }
+void BlockingPool::post(std::function<void()> work) { asio::post(pool_, std::move(work)); }
 
 }  // namespace hearth::async

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "context.hpp"
+#include "draft_model.hpp"
 #include "hearth/engine/instance.hpp"
 #include "library.hpp"
 
@@ -34,14 +35,22 @@ Result<MemoryEstimate> estimate(const LoadOptions& given) {
     const ContextPtr context{llama_init_from_model(model.get(), context_params)};
     if (!context) return fail(ErrorCode::unsupported, fmt::format("cannot plan a context: {}", take_library_error()));
     const ContextBytes bytes = planned_bytes_of(context.get());
-    return MemoryEstimate{.weights = bytes.weights,
-                          .kv = bytes.kv,
-                          .compute = bytes.compute,
-                          .device = bytes.device,
-                          .context = options.context,
-                          .parallel = options.parallel,
-                          .cells = options.cells,
-                          .train_context = llama_model_n_ctx_train(model.get())};
+    MemoryEstimate out{.weights = bytes.weights,
+                       .kv = bytes.kv,
+                       .compute = bytes.compute,
+                       .device = bytes.device,
+                       .context = options.context,
+                       .parallel = options.parallel,
+                       .cells = options.cells,
+                       .train_context = llama_model_n_ctx_train(model.get())};
+    if (!options.draft.empty()) {
+      HEARTH_TRY(const MemoryEstimate draft, estimate(draft_options(options)));
+      out.weights += draft.weights;
+      out.kv += draft.kv;
+      out.compute += draft.compute;
+      out.device += draft.device;
+    }
+    return out;
   } catch (const std::exception& e) {
     return fail(ErrorCode::corrupt_data, fmt::format("cannot read the model: {}", e.what()));
   }

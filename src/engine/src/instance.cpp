@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hearth/base/checksum.hpp"
 #include "hearth/base/id.hpp"
 #include "library.hpp"
 #include "worker.hpp"
@@ -11,7 +12,7 @@
 namespace hearth::engine {
 
 Result<std::unique_ptr<Instance>> Instance::start(std::shared_ptr<Model> model, const LoadOptions& given,
-                                                  std::shared_ptr<Observer> observer) {
+                                                  std::shared_ptr<Observer> observer, PrefixKeeping prefixes) {
   const ModelFacts& facts = model->facts();
   if (facts.has_encoder && facts.has_decoder) {
     return fail(ErrorCode::unsupported, "encoder-decoder models are not supported", "model");
@@ -34,38 +35,62 @@ Result<std::unique_ptr<Instance>> Instance::start(std::shared_ptr<Model> model, 
   ggml_threadpool_params pool = ggml_threadpool_params_default(options.threads);
   ThreadPoolPtr threads{ggml_threadpool_new(&pool)};
   if (context && threads) llama_attach_threadpool(context.get(), threads.get(), threads.get());
+  std::unique_ptr<DraftModel> draft;
+  if (context && !options.draft.empty()) {
+    HEARTH_TRY(draft, DraftModel::load(*model, options, threads.get()));
+  }
   return std::make_unique<Worker>(std::move(model), options, std::move(observer), std::move(context),
-                                  std::move(threads));
+                                  std::move(threads), std::move(prefixes), std::move(draft));
 }
 
+namespace {
+
+/// Everything that a state of the cache depends on beside the tokens.
+PrefixShelf::Options shelf_options(PrefixKeeping keeping, const LoadOptions& options) {
+  PrefixShelf::Options out{.memory = keeping.memory, .disk = keeping.disk, .folder = {}, .key = {}};
+  out.key = fmt::format("{} {} {} {} {}", keeping.model, options.kv_type_k, options.kv_type_v,
+                        static_cast<int>(options.flash_attention), LLAMA_STATE_SEQ_VERSION);
+  out.folder = keeping.folder / fmt::format("{:016x}", mixed(checksum(out.key)));
+  return out;
+}
+
+}  // namespace
+
 Worker::Worker(std::shared_ptr<Model> model, LoadOptions options, std::shared_ptr<Observer> observer,
-               ContextPtr context, ThreadPoolPtr threads)
+               ContextPtr context, ThreadPoolPtr threads, PrefixKeeping prefixes, std::unique_ptr<DraftModel> draft)
     : model_{std::move(model)},
       options_{std::move(options)},
       observer_{observer ? std::move(observer) : std::make_shared<Observer>()},
       threads_{std::move(threads)},
       context_{std::move(context)},
+      first_id_{model_->facts().recurrent ? 0 : kPorter + 1},
       batch_{llama_batch_init(options_.batch, 0, 1)},
       scheduler_{{.cells = options_.cells,
                   .parallel = options_.parallel,
-                  .sequence_ids = model_->facts().recurrent ? options_.parallel + 1 : kMaxSequenceIds,
+                  .sequence_ids = model_->facts().recurrent ? options_.parallel + 1 : kMaxSequenceIds - first_id_,
                   .share_prefixes = !model_->facts().recurrent,
                   .outputs = output_rows(options_)},
                  *this},
       budget_{options_.step_target, options_.batch},
+      speculator_{model_->facts().recurrent ? Speculation::off : options_.speculation, std::move(draft)},
+      shelf_{shelf_options(prefixes, options_),
+             prefixes.background ? prefixes.background : [](const std::function<void()>& job) { job(); },
+             [waker = waker_] { waker->wake(); }},
       embedder_{*model_, options_, threads_.get()} {
   if (context_) {
     const ContextBytes bytes = bytes_of(context_.get());
-    bytes_ = bytes.weights + bytes.kv + bytes.compute;
+    bytes_ = bytes.weights + bytes.kv + bytes.compute + speculator_.bytes();
     device_bytes_ = bytes.device;
   } else {
     bytes_ = model_->facts().weight_bytes;
   }
+  waker_->set(this);
   publish();
   thread_ = std::thread{[this] { run(); }};
 }
 
 Worker::~Worker() {
+  waker_->set(nullptr);
   stop();
   thread_.join();
   llama_batch_free(batch_);
@@ -151,8 +176,7 @@ Result<> Worker::check(const GenerateRequest& request) const {
 Result<std::unique_ptr<Sequence>> Worker::make_sequence(const GenerateRequest& request, std::int32_t choice,
                                                         const std::shared_ptr<RequestState>& state,
                                                         std::uint32_t seed) {
-  HEARTH_TRY(auto sampler,
-             Sampler::create(*model_, request.generation.sampling, request.grammar, seed));
+  HEARTH_TRY(auto sampler, Sampler::create(*model_, request.generation.sampling, request.grammar, seed));
   sampler->accept_prompt(request.prompt);
   Answer::Options options;
   options.choice = choice;

@@ -11,21 +11,25 @@
 
 #include <log.h>
 
-#include "attention_backend.hpp"
+#include "attention_operation.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/engine/model.hpp"
+#ifdef HEARTH_X86_KERNELS
+#include "matmul_buffer.hpp"
+#endif
 
 namespace hearth::engine {
 namespace {
 
-thread_local std::string t_last_error;
+thread_local std::string t_errors;
 
 void on_library_log(ggml_log_level level, const char* text, void*) {
   std::string_view line{text};
   while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
   if (line.empty()) return;
   if (level == GGML_LOG_LEVEL_ERROR) {
-    t_last_error = line;
+    t_errors += t_errors.empty() ? "" : "; ";  // the first one is the cause, the others say what it led to
+    t_errors += line;
     log::debug("llama error", {{"text", line}});
   } else if (level == GGML_LOG_LEVEL_WARN) {
     log::debug("llama warning", {{"text", line}});
@@ -41,11 +45,14 @@ void initialize_library() {
     common_log_set_verbosity_thold(-1);
     ggml_backend_load_all();
     register_attention();
+#ifdef HEARTH_X86_KERNELS
+    register_matmul();
+#endif
     llama_backend_init();
   });
 }
 
-std::string take_library_error() { return std::exchange(t_last_error, {}); }
+std::string take_library_error() { return std::exchange(t_errors, {}); }
 
 int usable_cores() {
   cpu_set_t set;

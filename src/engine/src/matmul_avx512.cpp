@@ -6,13 +6,14 @@
 #include "matmul_tiles.hpp"
 #include "matmul_unpack.hpp"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma"))), \
+                             apply_to = function)
 
 namespace hearth::engine {
 namespace {
 
-constexpr int kAhead = 1024;     // bytes between what is read and what is fetched
-constexpr int kFewColumns = 4;  // leave the machine waiting for memory
+constexpr int kAhead = 4096;    // bytes between what is read and what is fetched
+constexpr int kColumnsMax = 8;  // more sums leave no registers for the weights
 
 /// Adds a chunk's part of `Count` columns, side by side: each column's sum waits for itself alone. `numbers` are the
 /// columns' scales, then, `Width` apart, the two numbers made of sums.
@@ -23,7 +24,8 @@ void add_chunk(__m512* sums, const Unpacked& w, const Scales& scales, const int*
   __m512i dots[Count];
   const auto dot = [&](int from, int to) {
     for (int i = from; i < to; ++i) {
-      for (int j = 0; j < Count; ++j) dots[j] = _mm512_dpbusd_epi32(dots[j], w.v[i], all(activations[j * kVectors + i]));
+      for (int j = 0; j < Count; ++j)
+        dots[j] = _mm512_dpbusd_epi32(dots[j], w.v[i], all(activations[j * kVectors + i]));
     }
   };
   for (int j = 0; j < Count; ++j) dots[j] = format.minimums ? _mm512_setzero_si512() : all(starts[j]);
@@ -43,7 +45,7 @@ void add_chunk(__m512* sums, const Unpacked& w, const Scales& scales, const int*
   }
 }
 
-/// `Count` columns of a panel, from column `first`: as many as leave registers for the weights.
+/// `Count` columns of a panel, from column `first`.
 template <Quant Q, int Width, int Count>
 void multiply_columns(const Tile& tile, int first) {
   constexpr Format format = format_of(Q);
@@ -59,9 +61,7 @@ void multiply_columns(const Tile& tile, int first) {
     if constexpr (format.two_level) {
       if (c % (kSuper / kChunk) == 0) supers = supers_at<Q>(tile.supers + c / (kSuper / kChunk) * format.super_bytes());
     }
-    if constexpr (Width <= kFewColumns) {
-      for (int i = 0; i < format.chunk_bytes(); i += kCacheLine) _mm_prefetch(weights + kAhead + i, _MM_HINT_T0);
-    }
+    if (first == 0) fetch<Q>(weights + kAhead);
     Unpacked w;
     unpack<Q>(weights, w);
     const Scales scales = scales_at<Q>(tile.scales + c * kScaleBytes, supers);
@@ -79,7 +79,7 @@ void multiply_columns(const Tile& tile, int first) {
 
 template <Quant Q, int Width>
 void multiply_tile(const Tile& tile) {
-  constexpr int kCount = Width <= 8 ? Width : Width / 2;
+  constexpr int kCount = Width <= kColumnsMax ? Width : Width / 2;
   for (int first = 0; first < tile.used; first += kCount) multiply_columns<Q, Width, kCount>(tile, first);
 }
 

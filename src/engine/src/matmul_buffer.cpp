@@ -46,8 +46,8 @@ std::optional<Matrix> matrix_of(const ggml_tensor* tensor) {
 
 /// Columns at one distance from each other, over all dimensions.
 bool even_columns(const ggml_tensor* t) {
-  return t->nb[0] == sizeof(float) && t->nb[1] % sizeof(float) == 0 && (t->ne[2] == 1 || t->nb[2] == t->ne[1] * t->nb[1]) &&
-         (t->ne[3] == 1 || t->nb[3] == t->ne[2] * t->nb[2]);
+  return t->nb[0] == sizeof(float) && t->nb[1] % sizeof(float) == 0 &&
+         (t->ne[2] == 1 || t->nb[2] == t->ne[1] * t->nb[1]) && (t->ne[3] == 1 || t->nb[3] == t->ne[2] * t->nb[2]);
 }
 
 ggml_backend_buffer_type_t buffer_type();

@@ -9,7 +9,6 @@ namespace hearth::engine {
 namespace {
 
 constexpr std::size_t kCacheShare = std::size_t{512} << 10;  // packed weights kept in the L2 while panels pass by
-constexpr std::int64_t kAmxColumns = 2;                      // from here on tiles win
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
@@ -65,11 +64,11 @@ Isa best_isa() {
 }
 
 std::size_t scratch_bytes(const Product& product, Isa isa) {
-  return isa == Isa::amx && product.columns >= kAmxColumns ? amx_scratch_bytes(product) : 0;
+  return isa == Isa::amx && amx_suits(product) ? amx_scratch_bytes(product) : 0;
 }
 
 void multiply(const Product& product, Isa isa, std::int64_t first, std::int64_t last, std::uint8_t* scratch) {
-  if (isa == Isa::amx && product.columns >= kAmxColumns) return multiply_amx(product, first, last, scratch);
+  if (isa == Isa::amx && amx_suits(product)) return multiply_amx(product, first, last, scratch);
   const Quant quant = product.matrix.quant;
   const std::int64_t panels = panels_for(product.columns);
   const auto block = static_cast<std::int64_t>(std::max<std::size_t>(1, kCacheShare / product.matrix.group_bytes()));

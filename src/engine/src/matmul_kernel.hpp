@@ -14,13 +14,13 @@ namespace hearth::engine {
 enum class Quant : std::uint8_t { q4_0, q5_0, q8_0, q4_k, q5_k, q6_k };
 enum class Isa : std::uint8_t { none, avx2, avx512, amx };
 
-constexpr int kGroup = 16;         // rows that lie side by side
-constexpr int kChunk = 32;         // weights of a row between two scalings
-constexpr int kPanelMax = 16;      // columns for which weights are unpacked once
-constexpr int kVector = 64;        // bytes of 4 weights of 16 rows, unpacked
-constexpr int kScaleBytes = 32;    // scales of a chunk: 16 float16, or 16 and 16 bytes
-constexpr int kSuper = 256;        // weights of a row under one float16 scale, where scales have two levels
-constexpr int kColumnBytes = 44;   // a column's chunk: 32 bytes, the scale, two numbers made of sums (see Panel)
+constexpr int kGroup = 16;        // rows that lie side by side
+constexpr int kChunk = 32;        // weights of a row between two scalings
+constexpr int kPanelMax = 16;     // columns for which weights are unpacked once
+constexpr int kVector = 64;       // bytes of 4 weights of 16 rows, unpacked
+constexpr int kScaleBytes = 32;   // scales of a chunk: 16 float16, or 16 and 16 bytes
+constexpr int kSuper = 256;       // weights of a row under one float16 scale, where scales have two levels
+constexpr int kColumnBytes = 44;  // a column's chunk: 32 bytes, the scale, two numbers made of sums (see Panel)
 constexpr int kCacheLine = 64;
 
 /// What tells the formats apart.

@@ -101,7 +101,7 @@ void pack_q5_0(const Row& row, std::size_t block, const std::uint8_t* from) {
 
 void pack_q8_0(const Row& row, std::size_t block, const std::uint8_t* from) {
   Words w;
-  for (int i = 0; i < 8; ++i) w[i] = word(from + 2 + 4 * i) ^ every_byte(0x80);
+  for (int i = 0; i < 8; ++i) w[i] = word(from + 2 + 4 * i);  // signed still
   row.put_scale(block, from);
   row.put_weights(block, w);
 }

@@ -26,11 +26,6 @@ Slot slot_of(std::uint8_t* chunk, int width, int column) {
           numbers + 2 * row};
 }
 
-int sum_across(__m256i x) {
-  const __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-  const __m128i pair = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(pair, _mm_shuffle_epi32(pair, 0xb1)));
-}
 float largest_across(__m256 x) {
   const __m128 half = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
@@ -46,17 +41,21 @@ void quantize_chunk(const Format& format, const float* from, const Slot& to) {
     top = _mm256_max_ps(top, _mm256_andnot_ps(sign, x[i]));
   }
   const float peak = largest_across(top);
-  const float scale = peak / 127.0F;
   const __m256 inverse = _mm256_set1_ps(peak > 0 ? 127.0F / peak : 0.0F);
   __m256i q[4];
   for (int i = 0; i < 4; ++i) q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(x[i], inverse));
-  const int first = sum_across(_mm256_add_epi32(q[0], q[1]));
-  const int second = sum_across(_mm256_add_epi32(q[2], q[3]));
   // Packing works within halves of a register; the permutation puts the 4-byte words back in order.
   const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
   const __m256i ordered = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to.bytes), ordered);
+  const float scale = peak * (1.0F / 127.0F);
   *to.scale = scale;
+  // Sums of 8 bytes each, made unsigned.
+  const __m256i sums = _mm256_sad_epu8(_mm256_xor_si256(ordered, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
+  const __m128i low = _mm256_castsi256_si128(sums);
+  const __m128i high = _mm256_extracti128_si256(sums, 1);
+  const int first = _mm_cvtsi128_si32(low) + _mm_extract_epi32(low, 2) - 128 * kChunk / 2;
+  const int second = _mm_cvtsi128_si32(high) + _mm_extract_epi32(high, 2) - 128 * kChunk / 2;
   if (format.minimums) {
     const float sum = scale * static_cast<float>(first + second);
     std::memcpy(to.first, &sum, sizeof sum);
@@ -74,22 +73,31 @@ void clear(const Slot& slot) {
   std::memset(slot.second, 0, sizeof(float));
 }
 
+/// Chunks [from, to) of a panel.
+void quantize_panel(const Product& product, const Panel& panel, std::int64_t from, std::int64_t to) {
+  const Format format = format_of(product.matrix.quant);
+  const float* in = product.in + panel.first * product.in_stride;
+  std::uint8_t* at = product.activations + panel.at;
+  for (std::int64_t chunk = from; chunk < to; ++chunk) {
+    std::uint8_t* out = at + chunk * Panel::chunk_bytes(panel.width);
+    for (int c = 0; c < panel.used; ++c) {
+      quantize_chunk(format, in + c * product.in_stride + chunk * kChunk, slot_of(out, panel.width, c));
+    }
+    for (int c = panel.used; c < panel.width; ++c) clear(slot_of(out, panel.width, c));
+  }
+}
+
 }  // namespace
 
 void quantize(const Product& product, int thread, int threads) {
-  const Matrix& matrix = product.matrix;
-  const Format format = format_of(matrix.quant);
-  const std::int64_t chunks = matrix.chunks();
+  const std::int64_t chunks = product.matrix.chunks();
   const std::int64_t all = chunks * panels_for(product.columns);
-  for (std::int64_t i = all * thread / threads, last = all * (thread + 1) / threads; i < last; ++i) {
-    const Panel panel = panel_of(matrix, product.columns, i / chunks);
-    const std::int64_t chunk = i % chunks;
-    std::uint8_t* at = product.activations + panel.at + chunk * Panel::chunk_bytes(panel.width);
-    const float* from = product.in + panel.first * product.in_stride + chunk * kChunk;
-    for (int c = 0; c < panel.used; ++c) {
-      quantize_chunk(format, from + c * product.in_stride, slot_of(at, panel.width, c));
-    }
-    for (int c = panel.used; c < panel.width; ++c) clear(slot_of(at, panel.width, c));
+  const std::int64_t last = all * (thread + 1) / threads;
+  for (std::int64_t at = all * thread / threads; at < last;) {
+    const std::int64_t p = at / chunks;
+    const std::int64_t end = std::min(last, (p + 1) * chunks);
+    quantize_panel(product, panel_of(product.matrix, product.columns, p), at - p * chunks, end - p * chunks);
+    at = end;
   }
 }
 

@@ -27,6 +27,8 @@ Tile tile_of(const Product& product, std::int64_t group, const Panel& panel);
 
 /// Whether the kernel gives this process the tile registers; asks once.
 bool amx_permitted();
+/// Whether tiles are the faster way. Not where a scale is for 16 weights: half the tile would stay empty.
+bool amx_suits(const Product& product);
 std::size_t amx_scratch_bytes(const Product& product);
 void multiply_amx(const Product& product, std::int64_t first, std::int64_t last, std::uint8_t* scratch);
 

@@ -6,7 +6,8 @@
 #include "matmul_kernel.hpp"
 
 /// Packed weights to bytes and scales, for the files that have AVX-512.
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma"))), \
+                             apply_to = function)
 
 namespace hearth::engine {
 namespace {
@@ -15,6 +16,12 @@ constexpr int kVectors = kChunk / 4;
 
 __m512i load(const std::uint8_t* from) { return _mm512_loadu_si512(from); }
 __m512i all(int x) { return _mm512_set1_epi32(x); }
+
+/// Has a chunk's weights come to the L2. Nothing happens where no memory is.
+template <Quant Q>
+void fetch(const std::uint8_t* from) {
+  for (int i = 0; i < format_of(Q).chunk_bytes(); i += kCacheLine) _mm_prefetch(from + i, _MM_HINT_T1);
+}
 
 /// What a chunk's weights are after unpacking: unsigned bytes.
 struct Unpacked {
@@ -37,7 +44,8 @@ template <Quant Q>
 void unpack(const std::uint8_t* from, Unpacked& out) {
   constexpr int bits = format_of(Q).bits;
   if constexpr (bits == 8) {
-    for (int i = 0; i < kVectors; ++i) out.v[i] = load(from + i * kVector);
+    const __m512i sign = _mm512_set1_epi8(-128);
+    for (int i = 0; i < kVectors; ++i) out.v[i] = _mm512_xor_si512(load(from + i * kVector), sign);
     return;
   }
   unpack_nibbles(from, out);

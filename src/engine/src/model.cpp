@@ -52,6 +52,7 @@ ModelFacts read_facts(const llama_model* model, const llama_vocab* vocab) {
   if (const char* source = llama_model_chat_template(model, nullptr)) facts.chat_template = source;
   facts.bos_token = token_text(vocab, llama_vocab_bos(vocab));
   facts.eos_token = token_text(vocab, llama_vocab_eos(vocab));
+  facts.sliding_window = llama_model_n_swa(model) > 0;
   facts.recurrent = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
   facts.has_encoder = llama_model_has_encoder(model);
   facts.has_decoder = llama_model_has_decoder(model);

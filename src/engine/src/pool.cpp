@@ -243,7 +243,12 @@ Task<Result<Lease>> PoolImpl::async_acquire(ModelSpec spec, std::optional<std::c
 
 Task<Result<>> PoolImpl::async_load(const ModelSpec& spec) {
   // Owns everything it touches: the requester may be cancelled while the load goes on, others may wait for it.
-  auto work = [spec, observer = options_.observer]() -> Result<std::shared_ptr<Loaded>> {
+  PrefixKeeping keeping{.memory = options_.prefix_memory,
+                        .disk = options_.prefix_disk,
+                        .folder = options_.prefix_folder,
+                        .model = spec.key,
+                        .background = [&blocking = blocking_](auto job) { blocking.post(std::move(job)); }};
+  auto work = [spec, keeping, observer = options_.observer]() -> Result<std::shared_ptr<Loaded>> {
     const Clock::time_point start = Clock::now();
     auto loaded = std::make_shared<Loaded>();
     loaded->key = spec.key;
@@ -251,7 +256,7 @@ Task<Result<>> PoolImpl::async_load(const ModelSpec& spec) {
     HEARTH_TRY(loaded->model, Model::load(spec.options));
     HEARTH_TRY(loaded->chat, ChatFormat::create(loaded->model->raw(), spec.options.chat_template));
     HEARTH_TRY(loaded->instance,
-               Instance::start(loaded->model, spec.options, observer ? observer(spec.name) : nullptr));
+               Instance::start(loaded->model, spec.options, observer ? observer(spec.name) : nullptr, keeping));
     log::info("model loaded", {{"model", spec.name},
                                {"bytes", loaded->instance->bytes()},
                                {"context", loaded->instance->context()},

@@ -67,8 +67,8 @@ std::size_t needed_candidates(const common_params_sampling& p) {
   return 0;
 }
 
-/// First index of the maximum, like libllama's greedy choice; `n` when all are minus infinity. Two passes, each of which
-/// the compiler vectorises.
+/// First index of the maximum, like libllama's greedy choice; `n` when all are minus infinity. Two passes, each of
+/// which the compiler vectorises.
 TokenId argmax(const float* logits, std::int32_t n) {
   float best = -kInf;
   for (std::int32_t i = 0; i < n; ++i) best = logits[i] > best ? logits[i] : best;

@@ -2,6 +2,7 @@
 #include "scheduler.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hearth/base/check.hpp"
 
@@ -38,6 +39,14 @@ void Scheduler::enqueue(std::unique_ptr<Sequence> sequence) {
 }
 
 Scheduler::Match Scheduler::find_prefix(const Sequence& sequence) const {
+  Match match = find_live_prefix(sequence);
+  if (!limits_.share_prefixes || !sequence.share || sequence.all_outputs) return match;
+  const PrefixShelf::Found saved = kv_.find_saved(sequence.tokens, sequence.size() - 1, sequence.salt);
+  if (saved.length >= match.gain() + kWaitGain) match.saved = saved;
+  return match;
+}
+
+Scheduler::Match Scheduler::find_live_prefix(const Sequence& sequence) const {
   Match match;
   if (!limits_.share_prefixes || !sequence.share || sequence.all_outputs) return match;
   const std::int32_t limit = sequence.size() - 1;  // the last token must be computed: its logits are wanted
@@ -70,36 +79,57 @@ bool Scheduler::fits(const Sequence& sequence, const Match& match) const {
   std::int32_t promised = 0;
   for (const auto& other : running_) promised += other->remaining();
   const std::int32_t reclaimable = ledger_.reclaimable() - (match.cached ? match.length : 0);
-  const std::int32_t shared = std::max(match.length, match.donor != nullptr ? match.goal : 0);
-  return sequence.size() - shared + kAnswerReserve <= ledger_.free() + reclaimable - promised;
+  const std::int32_t needed = match.saved.key != 0 ? std::max(match.saved.size, sequence.size())  // cells of its own
+                                                   : sequence.size() - match.gain();
+  return needed + kAnswerReserve <= ledger_.free() + reclaimable - promised;
 }
 
 void Scheduler::admit() {
   wake_blocked();
   while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.parallel) {
-    const auto gain = [this](const std::unique_ptr<Sequence>& sequence) {
-      const Match match = find_prefix(*sequence);
-      return std::max(match.length, match.donor != nullptr ? match.goal : 0);
-    };
+    const auto gain = [this](const std::unique_ptr<Sequence>& sequence) { return find_prefix(*sequence).gain(); };
     const auto next = waiting_.next(gain);
     const Match match = find_prefix(*next->item);
     if (!fits(*next->item, match)) return;  // first in line keeps its place: nobody overtakes it for ever
     running_.push_back(waiting_.take(next));
-    Sequence& sequence = *running_.back();
-    if (match.donor != nullptr) {
-      sequence.donor = match.donor;
-      sequence.donor_goal = match.goal;
-    } else {
-      start(sequence, match);
+    begin(*running_.back(), match);
+  }
+}
+
+void Scheduler::begin(Sequence& sequence, const Match& match) {
+  if (match.saved.key != 0 && !match.saved.ready) {
+    kv_.fetch(match.saved.key);
+    sequence.awaited = match.saved.key;
+  } else if (match.saved.key != 0) {
+    if (!restore(sequence, match.saved)) start(sequence, find_live_prefix(sequence));
+  } else if (match.donor != nullptr) {
+    sequence.donor = match.donor;
+    sequence.donor_goal = match.goal;
+  } else {
+    start(sequence, match);
+  }
+}
+
+bool Scheduler::restore(Sequence& sequence, const PrefixShelf::Found& saved) {
+  sequence.id = take_id();
+  // Cells for the whole of it, if only for a moment: libllama restores a state or nothing.
+  if (reclaim(saved.size) && ledger_.extend(sequence.id, saved.size)) {
+    if (kv_.restore(saved.key, sequence.id, saved.length)) {
+      ledger_.truncate(sequence.id, saved.length);
+      sequence.done = saved.length;
+      if (sequence.size() == sequence.prompt) sequence.reused = saved.length;
+      return true;
     }
   }
+  release(sequence);
+  return false;
 }
 
 void Scheduler::start(Sequence& sequence, const Match& match) {
   if (match.cached) {
     // Touch first: taking an id may evict, and must not evict the prefix that is about to be shared.
     for (Cached& entry : cached_) {
-      if (entry.id == match.id) entry.used = ++tick_;
+      if (entry.id == match.id) touch(entry);
     }
   }
   sequence.id = take_id();
@@ -123,17 +153,17 @@ void Scheduler::start(Sequence& sequence, const Match& match) {
 
 void Scheduler::wake_blocked() {
   for (const auto& sequence : running_) {
+    if (sequence->awaited != 0) {
+      if (kv_.fetching(sequence->awaited)) continue;
+      sequence->awaited = 0;
+      begin(*sequence, find_prefix(*sequence));
+      continue;
+    }
     if (sequence->donor == nullptr) continue;
     const bool here = std::ranges::any_of(running_, [&](const auto& other) { return other.get() == sequence->donor; });
     if (here && sequence->donor->done < sequence->donor_goal && sequence->donor->remaining() > 0) continue;
     sequence->donor = nullptr;
-    const Match match = find_prefix(*sequence);
-    if (match.donor != nullptr) {
-      sequence->donor = match.donor;
-      sequence->donor_goal = match.goal;
-    } else {
-      start(*sequence, match);
-    }
+    begin(*sequence, find_prefix(*sequence));
   }
 }
 
@@ -143,11 +173,13 @@ std::vector<Scheduler::Slice> Scheduler::plan(std::int32_t budget) {
     std::vector<StepWork> work;
     std::int32_t outputs = limits_.outputs;
     for (const auto& s : running_) {
-      if (s->id >= 0) --outputs;  // at most one row each, below; what is left may go to prompts that want all rows
+      // At most one row each and one a guess; what is left may go to prompts that want all rows.
+      if (s->id >= 0) outputs -= 1 + static_cast<std::int32_t>(s->draft.size());
     }
     for (const auto& s : running_) {
       const bool ready = s->donor == nullptr && s->id >= 0;
-      work.push_back({.remaining = ready ? s->remaining() : 0,
+      const auto known = s->remaining() + static_cast<std::int32_t>(s->draft.size());
+      work.push_back({.remaining = ready ? known : 0,
                       .generating = s->generating(),
                       .skipped = s->skipped,
                       .slice_max = s->all_outputs && s->size() == s->prompt ? std::max(1, outputs + 1) : 0});
@@ -161,8 +193,10 @@ std::vector<Scheduler::Slice> Scheduler::plan(std::int32_t budget) {
       Sequence& sequence = *order[slice.index];
       if (sequence.id < 0) continue;  // gave way to an earlier slice of this step
       std::int32_t count = slice.count;
+      std::int32_t drafted = std::max(0, count - sequence.remaining());
+      if (drafted > 0 && ledger_.free() < count) count -= std::exchange(drafted, 0);
       if (!sequence.generating()) count = std::min(count, ledger_.free() + ledger_.reclaimable());
-      if (count > 0 && reserve(sequence, count)) slices.push_back({&sequence, count});
+      if (count > 0 && reserve(sequence, count)) slices.push_back({&sequence, count, drafted});
     }
     if (preemptions_ != preempted_before) {
       std::erase_if(slices, [](const Slice& slice) { return slice.sequence->id < 0; });
@@ -186,27 +220,47 @@ bool Scheduler::reserve(Sequence& sequence, std::int32_t count) {
 }
 
 void Scheduler::commit(const Slice& slice) {
-  slice.sequence->done += slice.count;
-  charge(*slice.sequence, slice.count);
+  slice.sequence->done += slice.count - slice.drafted;
+  charge(*slice.sequence, slice.count - slice.drafted);
+}
+
+void Scheduler::settle(const Slice& slice, std::int32_t hits) {
+  Sequence& sequence = *slice.sequence;
+  sequence.done += hits;
+  charge(sequence, hits);
+  sequence.draft.clear();
+  if (hits == slice.drafted) return;
+  ledger_.truncate(sequence.id, sequence.done);
+  kv_.truncate(sequence.id, sequence.done);
 }
 
 void Scheduler::roll_back(const Slice& slice) { ledger_.truncate(slice.sequence->id, slice.sequence->done); }
 
 bool Scheduler::reclaim(std::int32_t cells) {
-  while (ledger_.free() < cells && !cached_.empty()) evict_oldest();
+  while (ledger_.free() < cells && !cached_.empty()) evict_one(true);
   return ledger_.free() >= cells;
 }
 
-void Scheduler::evict_oldest() {
-  const auto oldest = std::ranges::min_element(cached_, {}, &Cached::used);
-  ledger_.release(oldest->id);
-  kv_.remove(oldest->id);
-  free_ids_.push_back(oldest->id);
-  cached_.erase(oldest);
+/// GreedyDual-Size with frequency (Cherkasova, 1998): what was used often, and what costs more to compute again for
+/// each cell that it holds, stays longer; what is not used any more is overtaken by the worth of what comes and goes.
+void Scheduler::touch(Cached& entry) {
+  constexpr double kAttentionAsMuch = 4096;  // tokens from which attention costs a token as much as the weights do
+  const double cost_a_cell = 1 + static_cast<double>(entry.tokens.size()) / 2 / kAttentionAsMuch;
+  entry.worth = inflation_ + entry.uses++ * cost_a_cell;
+}
+
+void Scheduler::evict_one(bool save) {
+  const auto least = std::ranges::min_element(cached_, {}, &Cached::worth);
+  inflation_ = least->worth;
+  if (save) kv_.save(least->id, least->tokens, least->salt);
+  ledger_.release(least->id);
+  kv_.remove(least->id);
+  free_ids_.push_back(least->id);
+  cached_.erase(least);
 }
 
 std::int32_t Scheduler::take_id() {
-  if (free_ids_.empty()) evict_oldest();  // more ids than running sequences: some cached one holds an id
+  if (free_ids_.empty()) evict_one(true);  // more ids than running sequences: some cached one holds an id
   const std::int32_t id = free_ids_.back();
   free_ids_.pop_back();
   return id;
@@ -219,6 +273,7 @@ void Scheduler::release(Sequence& sequence) {
   free_ids_.push_back(sequence.id);
   sequence.id = -1;
   sequence.done = 0;
+  sequence.draft.clear();
 }
 
 std::unique_ptr<Sequence> Scheduler::take_running(const Sequence& sequence) {
@@ -235,19 +290,26 @@ std::unique_ptr<Sequence> Scheduler::finish(Sequence& sequence) {
     release(*ended);
     return ended;
   }
+  if (ended->done > ended->size()) {  // it ended within guesses that were right
+    ended->done = ended->size();
+    kv_.truncate(ended->id, ended->done);
+  }
   ledger_.truncate(ended->id, ended->done);
   std::vector<inference::TokenId> kept{ended->tokens.begin(), ended->tokens.begin() + ended->done};
+  std::uint32_t uses = 1;
   cached_.remove_if([&](const Cached& entry) {  // a shorter version of the same conversation
     const bool contained = entry.salt == ended->salt && entry.tokens.size() <= kept.size() &&
                            std::equal(entry.tokens.begin(), entry.tokens.end(), kept.begin());
     if (!contained) return false;
+    uses = std::max(uses, entry.uses);
     ledger_.release(entry.id);
     kv_.remove(entry.id);
     free_ids_.push_back(entry.id);
     return true;
   });
   ledger_.set_cached(ended->id, true);
-  cached_.push_back({.id = ended->id, .tokens = std::move(kept), .salt = ended->salt, .used = ++tick_});
+  cached_.push_back({.id = ended->id, .tokens = std::move(kept), .salt = ended->salt, .uses = uses});
+  touch(cached_.back());
   ended->id = -1;
   return ended;
 }
@@ -284,7 +346,11 @@ std::size_t Scheduler::victim(const Sequence* spared) const {
 }
 
 void Scheduler::preempt(std::size_t index) {
-  release(*running_[index]);
+  Sequence& given_up = *running_[index];
+  if (limits_.share_prefixes && given_up.share && given_up.done > 0) {
+    kv_.save(given_up.id, {given_up.tokens.begin(), given_up.tokens.begin() + given_up.done}, given_up.salt);
+  }
+  release(given_up);
   ++preemptions_;
   std::unique_ptr<Sequence> sequence = take_running(*running_[index]);
   const std::string principal = sequence->principal;
@@ -299,8 +365,8 @@ bool Scheduler::preempt_one() {
   return true;
 }
 
-void Scheduler::drop_cached() {
-  while (!cached_.empty()) evict_oldest();
+void Scheduler::drop_cached(bool save) {
+  while (!cached_.empty()) evict_one(save);
 }
 
 }  // namespace hearth::engine

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -9,6 +10,7 @@
 
 #include "cell_ledger.hpp"
 #include "fair_queue.hpp"
+#include "prefix_shelf.hpp"
 #include "sequence.hpp"
 #include "step_planner.hpp"
 
@@ -20,6 +22,19 @@ class KvCache {
   virtual ~KvCache() = default;
   virtual void copy(std::int32_t from, std::int32_t to, std::int32_t length) = 0;  // share the first cells
   virtual void remove(std::int32_t id) = 0;
+  virtual void truncate(std::int32_t id, std::int32_t length) = 0;  // keep the first cells
+
+  // What is kept outside the cache (PrefixShelf); a cache that keeps nothing leaves these as they are.
+  /// `tokens`, computed under `id`, are about to lose their cells.
+  virtual void save(std::int32_t, const std::vector<inference::TokenId>&, const std::string&) {}
+  virtual PrefixShelf::Found find_saved(const std::vector<inference::TokenId>&, std::int32_t,
+                                        const std::string&) const {
+    return {};
+  }
+  virtual void fetch(PrefixShelf::Key) {}
+  virtual bool fetching(PrefixShelf::Key) const { return false; }
+  /// Fills the empty `id` with the first `length` tokens. False: it is lost, and `id` is still empty.
+  virtual bool restore(PrefixShelf::Key, std::int32_t, std::int32_t) { return false; }
 };
 
 /// Who runs, with whose prefix, and who gives way. Admission counts cells (CellLedger), so a decode finds its cells;
@@ -39,6 +54,7 @@ class Scheduler {
   struct Slice {
     Sequence* sequence;
     std::int32_t count;
+    std::int32_t drafted = 0;  // of them guesses, the last ones
   };
 
   Scheduler(Limits limits, KvCache& kv);
@@ -47,8 +63,11 @@ class Scheduler {
   /// Moves waiting sequences to the running ones while cells and places allow.
   void admit();
   /// The next step's work; its cells are reserved. May preempt. Every slice must then be committed or rolled back.
+  /// Guesses get what is left: no cell is taken from anybody for them.
   std::vector<Slice> plan(std::int32_t budget);
   void commit(const Slice& slice);
+  /// Of the guesses of a committed slice the first `hits` were right and stay; the caller adds them to the tokens.
+  void settle(const Slice& slice, std::int32_t hits);
   /// The step did not happen.
   void roll_back(const Slice& slice);
 
@@ -58,11 +77,16 @@ class Scheduler {
   std::vector<std::unique_ptr<Sequence>> remove_if(const std::function<bool(Sequence&)>& predicate);
   /// Gives up the youngest running sequence's cells; it will run again. False when there is at most one.
   bool preempt_one();
-  void drop_cached();
+  /// Frees the cells of every cached prefix.
+  void drop_cached(bool save = false);
   void charge(const Sequence& sequence, std::int64_t tokens) { waiting_.charge(sequence.principal, tokens); }
 
   const std::vector<std::unique_ptr<Sequence>>& running() const noexcept { return running_; }
   std::size_t waiting() const noexcept { return waiting_.size(); }
+  /// Somebody waits for a prefix that is being read from a file.
+  bool fetching() const {
+    return std::ranges::any_of(running_, [](const auto& s) { return s->awaited != 0; });
+  }
   bool idle() const noexcept { return running_.empty() && waiting_.empty(); }
   std::int32_t cells_used() const noexcept { return ledger_.total() - ledger_.free(); }
   std::int32_t cells_cached() const noexcept { return ledger_.reclaimable(); }
@@ -77,7 +101,8 @@ class Scheduler {
     std::int32_t id;
     std::vector<inference::TokenId> tokens;
     std::string salt;
-    std::uint64_t used;  // tick of the last use
+    std::uint32_t uses = 1;
+    double worth = 0;  // the least worthy loses its cells first
   };
   struct Match {
     std::int32_t id = -1;  // sequence id to share from now
@@ -85,14 +110,22 @@ class Scheduler {
     bool cached = false;
     const Sequence* donor = nullptr;  // running sequence that will have more
     std::int32_t goal = 0;
+    PrefixShelf::Found saved;  // has more than either, outside the cache
+    std::int32_t gain() const { return std::max({length, donor != nullptr ? goal : 0, saved.length}); }
   };
   Match find_prefix(const Sequence& sequence) const;
+  Match find_live_prefix(const Sequence& sequence) const;
   bool fits(const Sequence& sequence, const Match& match) const;
+  /// Starts a running sequence, or lets it wait for what it shares.
+  void begin(Sequence& sequence, const Match& match);
   void start(Sequence& sequence, const Match& match);
+  bool restore(Sequence& sequence, const PrefixShelf::Found& saved);
   void wake_blocked();
   bool reserve(Sequence& sequence, std::int32_t count);
   bool reclaim(std::int32_t cells);
-  void evict_oldest();
+  void touch(Cached& entry);
+  /// Takes the cells of the cached prefix that is worth least.
+  void evict_one(bool save);
   std::int32_t take_id();
   void release(Sequence& sequence);
   void preempt(std::size_t index);
@@ -106,7 +139,7 @@ class Scheduler {
   std::vector<std::unique_ptr<Sequence>> running_;  // in order of admission
   std::list<Cached> cached_;
   std::vector<std::int32_t> free_ids_;
-  std::uint64_t tick_ = 0;
+  double inflation_ = 0;  // the worth of what was evicted last
   std::uint64_t arrivals_ = 0;
   std::uint64_t preemptions_ = 0;
 };

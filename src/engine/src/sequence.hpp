@@ -3,16 +3,28 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "answer.hpp"
 #include "hearth/inference/request.hpp"
+#include "prefix_shelf.hpp"
+#include "speculation.hpp"
 
 namespace hearth::engine {
 
 /// Tokens that a constraint forces behind a sampled one, and that are computed together with it, at most.
 inline constexpr std::int32_t kMostForced = 8;
+
+/// What is known of how well one stream can be guessed (Speculator).
+struct Guessing {
+  NgramLookup lookup;
+  Acceptance lookups{0.3};
+  std::optional<Acceptance> drafts;          // of the draft model; absent: not asked yet
+  std::optional<inference::TokenId> shadow;  // what lookup says comes next, computed or not
+  bool by_model = false;                     // the draft is the draft model's
+};
 
 /// One choice of one request on its way through the scheduler. `tokens` holds the prompt and what was generated since;
 /// the first `done` of them stand in the KV cache under sequence id `id`. A preempted sequence simply has done == 0
@@ -34,6 +46,10 @@ struct Sequence {
 
   const Sequence* donor = nullptr;  // waits until this running sequence has computed `donor_goal` tokens
   std::int32_t donor_goal = 0;
+  PrefixShelf::Key awaited = 0;  // a prefix that is being read from a file
+
+  std::vector<inference::TokenId> draft;  // guesses of what follows `tokens`, to be computed with the next step
+  Guessing guessing;
 
   std::unique_ptr<Answer> answer;  // what the client sees; the scheduler does not look inside
 

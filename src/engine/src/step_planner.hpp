@@ -39,6 +39,8 @@ class StepBudget {
   /// `generating` tokens of answers run beside the prompts: with none, nobody waits and a step may be full. Prompts get
   /// a multiple of kPrefillChunkMin.
   std::int32_t tokens(std::int32_t generating) const noexcept;
+  /// What a prompt's token takes; 0 before one was measured.
+  double seconds_a_token() const noexcept { return per_token_; }
   /// `tokens` of prompts took so long.
   void observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept;
   /// One token of each generating sequence took so long.

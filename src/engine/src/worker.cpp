@@ -8,21 +8,71 @@
 #include <optional>
 #include <span>
 
-#include "attention_backend.hpp"
 #include "hearth/async/task_group.hpp"
 #include "hearth/base/log.hpp"
+#include "library.hpp"
 
 namespace hearth::engine {
 
 void Worker::copy(std::int32_t from, std::int32_t to, std::int32_t length) {
-  llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, length);
+  llama_memory_seq_cp(llama_get_memory(context_.get()), seq(from), seq(to), 0, length);
 }
 
-void Worker::remove(std::int32_t id) { llama_memory_seq_rm(llama_get_memory(context_.get()), id, -1, -1); }
+void Worker::remove(std::int32_t id) {
+  llama_memory_seq_rm(llama_get_memory(context_.get()), seq(id), -1, -1);
+  speculator_.forget(id);
+}
+
+void Worker::truncate(std::int32_t id, std::int32_t length) {
+  llama_memory_seq_rm(llama_get_memory(context_.get()), seq(id), length, -1);
+}
+
+void Worker::save(std::int32_t id, const std::vector<TokenId>& tokens, const std::string& salt) {
+  if (!shelf_.takes(1) || tokens.size() < kKeepMin || shelf_.has(tokens, salt)) return;
+  const Clock::time_point before = Clock::now();
+  llama_memory_t memory = llama_get_memory(context_.get());
+  llama_memory_seq_cp(memory, seq(id), kPorter, -1, -1);
+  PrefixShelf::Bytes state;
+  const std::size_t bytes = llama_state_seq_get_size(context_.get(), kPorter);
+  if (shelf_.takes(bytes) && worth_keeping(tokens.size(), bytes)) state.resize(bytes);
+  const bool whole = !state.empty() && llama_state_seq_get_data(context_.get(), state.data(), bytes, kPorter) == bytes;
+  llama_memory_seq_rm(memory, kPorter, -1, -1);
+  if (!whole) return;
+  const double seconds = std::chrono::duration<double>(Clock::now() - before).count();
+  copy_speed_ = 0.7 * copy_speed_ + 0.3 * static_cast<double>(bytes) / std::max(seconds, 1e-6);
+  shelf_.put(tokens, salt, std::move(state));
+}
+
+bool Worker::worth_keeping(std::size_t tokens, std::size_t bytes) const {
+  const double again = static_cast<double>(tokens) * budget_.seconds_a_token();  // 0 before the first was measured
+  return again == 0 || again > 2 * static_cast<double>(bytes) / copy_speed_;
+}
+
+PrefixShelf::Found Worker::find_saved(const std::vector<TokenId>& tokens, std::int32_t limit,
+                                      const std::string& salt) const {
+  PrefixShelf::Found found = shelf_.find(tokens, limit, salt);
+  // A state holds of a sliding window what its own end sees: it can be taken up there and nowhere before.
+  if (model_->facts().sliding_window && found.length < found.size - 1) return {};
+  return found;
+}
+
+bool Worker::restore(PrefixShelf::Key key, std::int32_t id, std::int32_t length) {
+  const auto state = shelf_.state(key);
+  if (!state) return false;
+  take_library_error();
+  llama_memory_t memory = llama_get_memory(context_.get());
+  const bool taken = llama_state_seq_set_data(context_.get(), state->data(), state->size(), kPorter) != 0;
+  if (taken) llama_memory_seq_cp(memory, kPorter, seq(id), 0, length);
+  llama_memory_seq_rm(memory, kPorter, -1, -1);
+  if (!taken) {
+    log::warn("a kept prefix cannot be taken back", {{"bytes", state->size()}, {"why", take_library_error()}});
+    shelf_.forget(key);
+  }
+  return taken;
+}
 
 void Worker::run() {
   async::set_thread_name("model");
-  use_attention(threads_.get(), options_.threads);
   while (take_commands()) {
     drop_ended();
     scheduler_.admit();
@@ -30,6 +80,10 @@ void Worker::run() {
     run_step();
     run_embedding();
     publish();
+  }
+  if (shelf_.keeps_files()) {
+    scheduler_.drop_cached(true);
+    shelf_.save_all();
   }
   fail_everything(unloading());
   std::unique_lock lock{mutex_};
@@ -40,7 +94,8 @@ void Worker::run() {
 
 bool Worker::take_commands() {
   std::unique_lock lock{mutex_};
-  wake_.wait(lock, [&] { return stopping_ || !commands_.empty() || !scheduler_.idle() || !embeds_.empty(); });
+  wake_.wait(lock,
+             [&] { return stopping_ || !commands_.empty() || !embeds_.empty() || (!scheduler_.idle() && !stalled_); });
   if (stopping_) return false;
   std::deque<Command> commands = std::exchange(commands_, {});
   lock.unlock();
@@ -49,8 +104,9 @@ bool Worker::take_commands() {
       for (auto& choice : submit->choices) scheduler_.enqueue(std::move(choice));
     } else if (auto* embed = std::get_if<Embed>(&command)) {
       embeds_.push_back(std::move(*embed));
-    } else {
+    } else if (std::holds_alternative<DropCached>(command)) {
       scheduler_.drop_cached();
+      shelf_.drop_memory();
     }
   }
   return true;
@@ -79,9 +135,14 @@ void Worker::drop_ended() {
 }
 
 void Worker::run_step() {
+  const std::span running{scheduler_.running()};
+  speculator_.propose(running, output_rows(options_) - static_cast<std::int32_t>(running.size()), options_.context);
   std::int32_t generating = 0;
-  for (const auto& sequence : scheduler_.running()) generating += sequence->generating() ? sequence->remaining() : 0;
+  for (const auto& s : running) {
+    generating += s->generating() ? s->remaining() + static_cast<std::int32_t>(s->draft.size()) : 0;
+  }
   const std::vector<Scheduler::Slice> slices = scheduler_.plan(budget_.tokens(generating));  // answers come first
+  stalled_ = slices.empty() && scheduler_.fetching();
   if (slices.empty()) return;
   const auto prompts = std::ranges::find_if_not(slices, [](const auto& s) { return s.sequence->generating(); });
   const auto answers = static_cast<std::size_t>(prompts - slices.begin());
@@ -92,16 +153,23 @@ void Worker::run_step() {
   if (apart_ && answers > 0 && prompt_tokens >= kApartMin) {
     const auto took = compute(left, answers);
     if (!took) return;
-    budget_.observe_answers(*took);
+    observe_answers(left.first(answers), *took);
     left = left.subspan(answers);
   }
   const auto took = compute(left, left.size());
   if (!took) return;
   if (prompt_tokens == 0) {
-    budget_.observe_answers(*took);
+    observe_answers(left, *took);
   } else {
     budget_.observe_prompt(prompt_tokens, *took);
   }
+}
+
+void Worker::observe_answers(std::span<const Scheduler::Slice> slices, Clock::duration took) {
+  budget_.observe_answers(took);
+  std::int32_t tokens = 0;
+  for (const Scheduler::Slice& slice : slices) tokens += slice.count;
+  speculator_.observe(tokens, took);
 }
 
 std::optional<Clock::duration> Worker::compute(std::span<const Scheduler::Slice> left, std::size_t count) {
@@ -120,15 +188,16 @@ std::optional<Clock::duration> Worker::compute(std::span<const Scheduler::Slice>
 
 bool Worker::decode(std::span<const Scheduler::Slice> left, std::size_t count) {
   batch_.n_tokens = 0;
-  for (const auto& [sequence, length] : left.first(count)) {
+  for (const auto& [sequence, length, drafted] : left.first(count)) {
     for (std::int32_t i = 0; i < length; ++i) {
       const std::int32_t n = batch_.n_tokens++;
       const std::int32_t position = sequence->done + i;
-      batch_.token[n] = sequence->tokens[position];
+      const std::int32_t guess = i - (length - drafted);
+      batch_.token[n] = guess < 0 ? sequence->tokens[position] : sequence->draft[guess];
       batch_.pos[n] = position;
       batch_.n_seq_id[n] = 1;
-      batch_.seq_id[n][0] = sequence->id;
-      const bool last = position + 1 == sequence->size();
+      batch_.seq_id[n][0] = seq(sequence->id);
+      const bool last = position + 1 >= sequence->size();  // and every guess behind it
       batch_.logits[n] = static_cast<std::int8_t>(last || (sequence->all_outputs && position + 1 < sequence->prompt));
     }
   }
@@ -160,9 +229,9 @@ void Worker::after_decode(std::span<const Scheduler::Slice> slices, Clock::time_
   std::int32_t row = 0;  // of the slice's first token in the batch
   for (const Scheduler::Slice& slice : slices) {
     Sequence& sequence = *slice.sequence;
-    const std::int32_t last = row + slice.count - 1;
+    const std::int32_t last = row + slice.count - slice.drafted - 1;
     if (sequence.all_outputs) report_prompt_logprobs(slice, row);
-    if (sequence.remaining() == 0) sample_next(sequence, last, now);
+    if (sequence.remaining() == 0) sample_next(slice, last, now);
     row += slice.count;
   }
 }
@@ -183,25 +252,45 @@ void Worker::report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t 
   }
 }
 
-void Worker::sample_next(Sequence& sequence, std::int32_t row, Clock::time_point now) {
+Result<Worker::Sampled> Worker::sample_row(Answer& answer, std::int32_t row) {
+  HEARTH_TRY(const TokenId token, answer.sampler().sample(context_.get(), row));
+  Sampled out{.token = token, .logprob = {}};
+  if (answer.wants_logits()) {
+    out.logprob = logprob_of(*model_, llama_get_logits_ith(context_.get(), row), model_->facts().vocabulary_size, token,
+                             *answer.options().logprobs);
+  }
+  return out;
+}
+
+void Worker::sample_next(const Scheduler::Slice& slice, std::int32_t row, Clock::time_point now) {
+  Sequence& sequence = *slice.sequence;
   Answer& answer = *sequence.answer;
-  if (answer.cancelled()) return;  // dropped at the next step
+  if (answer.cancelled()) return scheduler_.settle(slice, 0);  // dropped at the next step
   answer.prompt_done(sequence.prompt, sequence.reused, now);
   if (answer.options().max_tokens == 0) {
     answer.finish(inference::FinishReason::length, {}, now);
     return end(sequence);
   }
-  const Result<TokenId> token = answer.sampler().sample(context_.get(), row);
-  if (!token) {
-    answer.fail_request(token.error());
-    return;  // dropped at the next step, with the request's other choices
+  std::vector<Sampled> sampled;
+  std::int32_t hits = 0;
+  while (true) {
+    auto next = sample_row(answer, row + hits);
+    if (!next) {
+      scheduler_.settle(slice, hits);
+      answer.fail_request(next.error());
+      return;  // dropped at the next step, with the request's other choices
+    }
+    sampled.push_back(*std::move(next));
+    const TokenId token = sampled.back().token;
+    if (hits == slice.drafted || token != sequence.draft[hits] || model_->is_end_of_generation(token)) break;
+    ++hits;
   }
-  std::optional<inference::TokenLogprob> logprob;
-  if (answer.wants_logits()) {
-    logprob = logprob_of(*model_, llama_get_logits_ith(context_.get(), row), model_->facts().vocabulary_size, *token,
-                         *answer.options().logprobs);
+  scheduler_.settle(slice, hits);
+  speculator_.judge(sequence, sampled.front().token, hits, slice.drafted);
+  for (Sampled& one : sampled) {
+    if (add_token(sequence, one.token, std::move(one.logprob), now)) return;
   }
-  if (add_token(sequence, *token, std::move(logprob), now) || answer.wants_logits()) return;
+  if (answer.wants_logits()) return;
   for (const TokenId forced : answer.sampler().take_forced(*model_, kMostForced)) {
     if (add_token(sequence, forced, {}, now)) return;
   }
@@ -271,6 +360,8 @@ void Worker::publish() {
   status.cells_cached = scheduler_.cells_cached();
   status.queued = static_cast<std::int32_t>(scheduler_.waiting());
   status.preemptions = scheduler_.preemptions();
+  status.prefix_memory = shelf_.memory_used();
+  status.prefix_disk = shelf_.disk_used();
   for (const auto& s : scheduler_.running()) {
     status.running.push_back({.prompt_tokens = s->prompt,
                               .done_tokens = std::min(s->done, s->prompt),

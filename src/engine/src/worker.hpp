@@ -12,6 +12,7 @@
 #include "embedder.hpp"
 #include "hearth/engine/instance.hpp"
 #include "scheduler.hpp"
+#include "speculator.hpp"
 
 namespace hearth::engine {
 
@@ -19,7 +20,7 @@ namespace hearth::engine {
 class Worker final : public Instance, private KvCache {
  public:
   Worker(std::shared_ptr<Model> model, LoadOptions options, std::shared_ptr<Observer> observer, ContextPtr context,
-         ThreadPoolPtr threads);
+         ThreadPoolPtr threads, PrefixKeeping prefixes, std::unique_ptr<DraftModel> draft);
   ~Worker() override;
 
   const Model& model() const noexcept override { return *model_; }
@@ -45,9 +46,27 @@ class Worker final : public Instance, private KvCache {
     std::size_t next = 0;
     std::vector<std::vector<float>> vectors;
   };
+  static constexpr std::size_t kKeepMin = 64;    // tokens of a prefix that is kept outside the cache
   static constexpr std::int32_t kApartMin = 32;  // prompt tokens that pay for streaming the weights twice
   struct DropCached {};
-  using Command = std::variant<Submit, Embed, DropCached>;
+  struct Read {};  // of a kept prefix's file
+  using Command = std::variant<Submit, Embed, DropCached, Read>;
+  /// Outlives the worker in jobs that read for it.
+  class Waker {
+   public:
+    void set(Worker* worker) {
+      const std::scoped_lock lock{mutex_};
+      worker_ = worker;
+    }
+    void wake() {
+      const std::scoped_lock lock{mutex_};
+      if (worker_ != nullptr) worker_->post(Read{});
+    }
+
+   private:
+    std::mutex mutex_;  // before the worker's
+    Worker* worker_ = nullptr;
+  };
 
   Result<> check(const GenerateRequest& request) const;
   Result<std::unique_ptr<Sequence>> make_sequence(const GenerateRequest& request, std::int32_t choice,
@@ -65,9 +84,17 @@ class Worker final : public Instance, private KvCache {
   /// The first `count` of the slices that are left of a step; how long it took, or nothing if the step is over.
   std::optional<Clock::duration> compute(std::span<const Scheduler::Slice> left, std::size_t count);
   bool decode(std::span<const Scheduler::Slice> left, std::size_t count);
+  void observe_answers(std::span<const Scheduler::Slice> slices, Clock::duration took);
   void after_decode(std::span<const Scheduler::Slice> slices, Clock::time_point now);
   void report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row);
-  void sample_next(Sequence& sequence, std::int32_t row, Clock::time_point now);
+  /// Samples what follows a slice, of which the last known token's logits stand in `row` and those of its guesses
+  /// behind: one token, and one more for each guess that was right.
+  void sample_next(const Scheduler::Slice& slice, std::int32_t row, Clock::time_point now);
+  struct Sampled {
+    TokenId token;
+    std::optional<inference::TokenLogprob> logprob;
+  };
+  Result<Sampled> sample_row(Answer& answer, std::int32_t row);
   /// True when the answer ended with it, and the sequence is gone.
   bool add_token(Sequence& sequence, TokenId token, std::optional<inference::TokenLogprob> logprob,
                  Clock::time_point now);
@@ -78,15 +105,34 @@ class Worker final : public Instance, private KvCache {
 
   void copy(std::int32_t from, std::int32_t to, std::int32_t length) override;
   void remove(std::int32_t id) override;
+  void truncate(std::int32_t id, std::int32_t length) override;
+  void save(std::int32_t id, const std::vector<TokenId>& tokens, const std::string& salt) override;
+  PrefixShelf::Found find_saved(const std::vector<TokenId>& tokens, std::int32_t limit,
+                                const std::string& salt) const override;
+  void fetch(PrefixShelf::Key key) override { shelf_.fetch(key); }
+  bool fetching(PrefixShelf::Key key) const override { return shelf_.fetching(key); }
+  bool restore(PrefixShelf::Key key, std::int32_t id, std::int32_t length) override;
+  /// libllama's name for a sequence id of the scheduler.
+  std::int32_t seq(std::int32_t id) const noexcept { return id + first_id_; }
+  /// Whether computing so many tokens again takes longer than to copy their state out and in.
+  bool worth_keeping(std::size_t tokens, std::size_t bytes) const;
 
   std::shared_ptr<Model> model_;
   LoadOptions options_;
   std::shared_ptr<Observer> observer_;
   ThreadPoolPtr threads_;
   ContextPtr context_;
+  // libllama writes the state of sequences below n_seq_max only: the first one carries states out and in.
+  static constexpr std::int32_t kPorter = 0;
+  const std::int32_t first_id_;
   llama_batch batch_;
   Scheduler scheduler_;
   StepBudget budget_;
+  Speculator speculator_;
+  std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
+  PrefixShelf shelf_;
+  double copy_speed_ = 1e9;                           // bytes a second, as measured
+  bool stalled_ = false;                              // nothing can be computed before a file was read
   const bool apart_ = !llama_supports_gpu_offload();  // prompts and answers in ubatches of their own
   Embedder embedder_;
   std::deque<Embed> embeds_;

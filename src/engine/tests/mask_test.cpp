@@ -63,7 +63,8 @@ bool libllama_allows(GrammarAcceptor& acceptor, const std::string& text) {
   return ends(text);
 }
 
-/// Random walks through the grammar: at each step the mask is compared with what libllama's grammar says of every token.
+/// Random walks through the grammar: at each step the mask is compared with what libllama's grammar says of every
+/// token.
 void compare(const std::string& gbnf, unsigned seed, int steps = 60) {
   const auto texts = vocabulary();
   const auto index = std::make_shared<const TokenIndex>(texts);
@@ -82,7 +83,8 @@ void compare(const std::string& gbnf, unsigned seed, int steps = 60) {
             << gbnf << "\ntoken " << texts[i] << " after step " << step;
         if (may) allowed.push_back(i);
         if (!texts[i].empty() && random() % 256 == 0) {
-          ASSERT_EQ(libllama_allows(libllama, written + texts[i]), may) << gbnf << "\ntoken " << texts[i] << " after " << written;
+          ASSERT_EQ(libllama_allows(libllama, written + texts[i]), may)
+              << gbnf << "\ntoken " << texts[i] << " after " << written;
         }
       }
       if (allowed.empty()) {
@@ -116,9 +118,10 @@ TEST(Mask, IsWhatTryingEveryTokenSays) {
 }
 
 TEST(Mask, GrammarsOfTheCallersOwn) {
-  for (const char* gbnf : {"root ::= \"a\" root \"b\" | \"x\"", "root ::= [^a]* \"a\"",
-                           "root ::= (\"ab\" | \"abc\")+ [0-9]?", "root ::= [\\x00-\\U0010FFFF]*",
-                           "root ::= \"\" | \"😀\" root", "root ::= [а-яё日-本]+ \"x\"", "root ::= a b\na ::= \"\" | \"x\" a\nb ::= \"\" | \"y\""}) {
+  for (const char* gbnf :
+       {"root ::= \"a\" root \"b\" | \"x\"", "root ::= [^a]* \"a\"", "root ::= (\"ab\" | \"abc\")+ [0-9]?",
+        "root ::= [\\x00-\\U0010FFFF]*", "root ::= \"\" | \"😀\" root", "root ::= [а-яё日-本]+ \"x\"",
+        "root ::= a b\na ::= \"\" | \"x\" a\nb ::= \"\" | \"y\""}) {
     ASSERT_TRUE(check_gbnf(gbnf)) << gbnf;
     for (unsigned seed = 1; seed <= 4; ++seed) ASSERT_NO_FATAL_FAILURE(compare(gbnf, seed)) << gbnf;
   }

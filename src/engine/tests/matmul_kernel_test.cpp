@@ -24,7 +24,7 @@ constexpr Type kTypes[] = {{Quant::q4_0, GGML_TYPE_Q4_0}, {Quant::q5_0, GGML_TYP
 
 std::vector<Isa> isas() {
   std::vector<Isa> out;
-  for (const Isa isa : {Isa::avx512}) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512, Isa::amx}) {
     if (isa <= best_isa()) out.push_back(isa);
   }
   return out;
@@ -87,7 +87,8 @@ struct Case {
         activations{activations_bytes(w.matrix, m)} {
     // Columns of very different size, a zero one and one huge number: scales are each chunk's own.
     for (std::int64_t c = 0; c < m; ++c) {
-      for (std::int64_t k = 0; k < w.matrix.depth; ++k) in[size(c * w.matrix.depth + k)] *= std::pow(10.0F, c % 5 - 2);
+      const float scale = std::pow(10.0F, static_cast<float>(c % 5 - 2));
+      for (std::int64_t k = 0; k < w.matrix.depth; ++k) in[size(c * w.matrix.depth + k)] *= scale;
     }
     if (m > 3) std::fill_n(in.data() + 3 * w.matrix.depth, w.matrix.depth, 0.0F);
     in[size(w.matrix.depth) - 1] = 300;
@@ -113,8 +114,7 @@ struct Case {
   double quantized(std::int64_t column, std::int64_t k, float& scale) const {
     const Panel panel = panel_of(weights.matrix, columns, column / kPanelMax);
     const std::int64_t c = column - panel.first;
-    const std::uint8_t* chunk =
-        product.activations + panel.at + size(k / kChunk) * Panel::chunk_bytes(panel.width);
+    const std::uint8_t* chunk = product.activations + panel.at + size(k / kChunk) * Panel::chunk_bytes(panel.width);
     std::memcpy(&scale, chunk + panel.width * kChunk + c * 4, sizeof scale);
     return static_cast<double>(scale) * static_cast<std::int8_t>(chunk[c * kChunk + k % kChunk]);
   }
@@ -138,8 +138,8 @@ void check(const Case& run, std::int64_t step, const std::string& what) {
       halves[k] = 0.5 * static_cast<double>(scale);
     }
     for (std::int64_t r = 0; r < w.matrix.rows; r += step) {
-      double peak = 0;
-      for (std::size_t k = 0; k < depth; ++k) peak = std::max(peak, std::fabs(static_cast<double>(w.row(r)[k])));
+      const auto by_size = [](float x, float y) { return std::fabs(x) < std::fabs(y); };
+      const double peak = std::fabs(static_cast<double>(*std::max_element(w.row(r), w.row(r) + depth, by_size)));
       double rounded = 0;
       double exact = 0;
       double products = 0;
@@ -171,11 +171,11 @@ void check_shape(const Type& type, const Shape& shape, std::initializer_list<std
   for (const std::int64_t m : columns) {
     Case run{weights, m};
     for (const Isa isa : isas()) {
-      for (const int threads : {1, 3}) {
-        run.run(isa, threads);
-        for (const float x : run.out) ASSERT_TRUE(std::isfinite(x)) << describe(weights, isa, m);
-        check(run, 1 + shape.rows * m / 512, describe(weights, isa, m));
-      }
+      run.run(isa, 1);
+      check(run, 1 + shape.rows * m / 256, describe(weights, isa, m));
+      const std::vector<float> alone = run.out;
+      run.run(isa, 3);
+      ASSERT_EQ(run.out, alone) << describe(weights, isa, m);  // nor is any a NaN
     }
   }
 }
@@ -183,8 +183,9 @@ void check_shape(const Type& type, const Shape& shape, std::initializer_list<std
 TEST(MatmulKernel, AgreesWithDoublePrecisionForAllTypesShapesAndColumns) {
   for (const Type& type : kTypes) {
     const bool large = format_of(type.quant).block > kChunk;
-    const std::vector<Shape> shapes = large ? std::vector<Shape>{{16, 256}, {48, 512}, {208, 768}, {576, 1536}, {2048, 256}}
-                                            : std::vector<Shape>{{16, 32}, {48, 96}, {192, 576}, {576, 576}, {2048, 64}};
+    const std::vector<Shape> shapes =
+        large ? std::vector<Shape>{{16, 256}, {48, 512}, {208, 768}, {576, 1536}, {2048, 256}}
+              : std::vector<Shape>{{16, 32}, {48, 96}, {192, 576}, {576, 576}, {2048, 64}};
     for (const Shape& shape : shapes) check_shape(type, shape, {1, 2, 3, 5, 8, 13, 16, 17, 64, 100});
     for (const Shape& shape : {Shape{2048, 2048}, Shape{32, 8192}}) check_shape(type, shape, {1, 8, 17, 40});
   }

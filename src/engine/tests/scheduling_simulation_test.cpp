@@ -22,6 +22,7 @@ constexpr std::int32_t kLongest = 2'048 + 256;  // prompt and answer
 struct NoCache final : KvCache {
   void copy(std::int32_t, std::int32_t, std::int32_t) override {}
   void remove(std::int32_t) override {}
+  void truncate(std::int32_t, std::int32_t) override {}
 };
 
 /// What happened to one request, in steps.

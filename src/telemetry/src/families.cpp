@@ -46,6 +46,8 @@ Families::Families(prometheus::Registry& r)
       cells{gauge(r, "hearth_engine_kv_cells", "KV cells of a loaded model.")},
       cells_used{gauge(r, "hearth_engine_kv_cells_used", "KV cells held by running sequences.")},
       cells_cached{gauge(r, "hearth_engine_kv_cells_cached", "KV cells held by prefixes kept for reuse.")},
+      prefix_memory{gauge(r, "hearth_engine_prefix_memory_bytes", "Prefixes in memory that lost their KV cells.")},
+      prefix_disk{gauge(r, "hearth_engine_prefix_disk_bytes", "The same in files.")},
       running{gauge(r, "hearth_engine_sequences_running", "Sequences in the batch.")},
       queued{gauge(r, "hearth_engine_sequences_queued", "Generations waiting for admission.")},
       model_bytes{gauge(r, "hearth_engine_model_bytes", "Weights, KV cache and compute buffers, by kind of memory.")},

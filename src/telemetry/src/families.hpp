@@ -37,6 +37,8 @@ struct Families {
   Gauges& cells;
   Gauges& cells_used;
   Gauges& cells_cached;
+  Gauges& prefix_memory;
+  Gauges& prefix_disk;
   Gauges& running;
   Gauges& queued;
   Gauges& model_bytes;

@@ -7,6 +7,8 @@ LoadedSeries::LoadedSeries(Families& families, const std::string& model)
     : cells_{families.cells, {{"model", model}}},
       cells_used_{families.cells_used, {{"model", model}}},
       cells_cached_{families.cells_cached, {{"model", model}}},
+      prefix_memory_{families.prefix_memory, {{"model", model}}},
+      prefix_disk_{families.prefix_disk, {{"model", model}}},
       running_{families.running, {{"model", model}}},
       queued_{families.queued, {{"model", model}}},
       host_{families.model_bytes, {{"model", model}, {"kind", "host"}}},
@@ -16,6 +18,8 @@ void LoadedSeries::set(const ModelState& now) {
   cells_.set(now.cells);
   cells_used_.set(now.cells_used);
   cells_cached_.set(now.cells_cached);
+  prefix_memory_.set(static_cast<double>(now.prefix_memory));
+  prefix_disk_.set(static_cast<double>(now.prefix_disk));
   running_.set(now.running);
   queued_.set(now.queued);
   host_.set(static_cast<double>(now.host_bytes));
@@ -31,6 +35,8 @@ std::map<std::string, ModelState> by_label(const std::vector<ModelState>& models
     sum.cells += one.cells;
     sum.cells_used += one.cells_used;
     sum.cells_cached += one.cells_cached;
+    sum.prefix_memory += one.prefix_memory;
+    sum.prefix_disk += one.prefix_disk;
     sum.running += one.running;
     sum.queued += one.queued;
   }

@@ -31,7 +31,7 @@ class LoadedSeries {
     prometheus::Gauge& gauge_;
   };
 
-  Series cells_, cells_used_, cells_cached_, running_, queued_, host_, device_;
+  Series cells_, cells_used_, cells_cached_, prefix_memory_, prefix_disk_, running_, queued_, host_, device_;
 };
 
 /// The models of a snapshot under their labels; what shares a label ("other") is summed.

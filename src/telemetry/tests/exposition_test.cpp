@@ -97,7 +97,7 @@ TEST(Exposition, HasATypeForEachSampleAndQuotesEachLabel) {
   const Exposition read = parse(busy_text());
 
   EXPECT_THAT(read.faults, ::testing::IsEmpty());
-  EXPECT_EQ(read.types.size(), 25U);
+  EXPECT_EQ(read.types.size(), 27U);
   std::map<std::string, int> families;
   for (const Sample& sample : read.samples) ++families[family_of(sample.name, read.types)];
   EXPECT_EQ(families.size(), read.types.size()) << "a family without a sample";

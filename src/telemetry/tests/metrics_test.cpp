@@ -143,6 +143,8 @@ TEST(Metrics, AskForTheStateAtEachScrape) {
                            .cells = 512,
                            .cells_used = 3,
                            .cells_cached = 5,
+                           .prefix_memory = 11,
+                           .prefix_disk = 12,
                            .running = 2,
                            .queued = 7},
                           {.model = "b"}},
@@ -158,7 +160,8 @@ TEST(Metrics, AskForTheStateAtEachScrape) {
 
   for (const char* line :
        {"hearth_engine_kv_cells{model=\"a\"} 512\n", "hearth_engine_kv_cells_used{model=\"a\"} 3\n",
-        "hearth_engine_kv_cells_cached{model=\"a\"} 5\n", "hearth_engine_sequences_running{model=\"a\"} 2\n",
+        "hearth_engine_kv_cells_cached{model=\"a\"} 5\n", "hearth_engine_prefix_memory_bytes{model=\"a\"} 11\n",
+        "hearth_engine_prefix_disk_bytes{model=\"a\"} 12\n", "hearth_engine_sequences_running{model=\"a\"} 2\n",
         "hearth_engine_sequences_queued{model=\"a\"} 7\n", "hearth_engine_model_bytes{kind=\"host\",model=\"a\"} 10\n",
         "hearth_engine_model_bytes{kind=\"device\",model=\"a\"} 4\n", "hearth_engine_models_loaded 2\n",
         "hearth_engine_memory_budget_bytes 1000\n", "hearth_engine_memory_available_bytes 800\n",

@@ -33,7 +33,9 @@ struct Config {
   std::vector<provider::ConfiguredModel> models;
   Routing routing;
   std::chrono::seconds keep_alive{300};
-  std::uint64_t memory_budget = 0;  // bytes; 0: nine tenths of what is available at the start
+  std::uint64_t memory_budget = 0;             // bytes; 0: nine tenths of what is available at the start
+  std::uint64_t prefix_memory = 256ULL << 20;  // bytes a model, of computed prefixes that lost their KV cells
+  std::uint64_t prefix_disk = 0;               // the same in files under home: they hold what users wrote
   LogLevel log_level = LogLevel::info;
   log::Format log_format = log::Format::text;
   std::size_t max_connections = 4096;

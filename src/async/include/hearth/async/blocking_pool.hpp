@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -23,6 +24,8 @@ class BlockingPool {
   /// `work` is rethrown to the caller. Not cancellable: what `work` refers to must live until it has returned.
   template <class F>
   Task<std::invoke_result_t<F&>> async_run(F work);
+  /// Runs `work`, which does not throw, some time later. Any thread.
+  void post(std::function<void()> work);
 
  private:
   asio::thread_pool pool_;

@@ -29,12 +29,12 @@ struct GrammarSpec {
   std::string thinking_start;                 // with a budget: where thinking begins and ends
   std::vector<std::string> thinking_ends;
   std::optional<std::int32_t> thinking_budget;
-  std::shared_ptr<MaskProgram> mask;          // `gbnf` for our own masks; null: libllama follows it (compile_mask)
+  std::shared_ptr<MaskProgram> mask;  // `gbnf` for our own masks; null: libllama follows it (compile_mask)
 };
 
 /// Fills `spec.mask`, unless libllama has to follow the grammar: it begins later or elsewhere than the answer, or names
-/// tokens, or its marks have control tokens, or it goes beyond our bounds at once. Reads the vocabulary of `model` when it
-/// is the first. Takes milliseconds: for the blocking pool.
+/// tokens, or its marks have control tokens, or it goes beyond our bounds at once. Reads the vocabulary of `model` when
+/// it is the first. Takes milliseconds: for the blocking pool.
 Result<> compile_mask(GrammarSpec& spec, const Model& model);
 
 /// A prompt ready for the model thread: tokens, merged sampling, nothing left that can be wrong in the request.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,7 +40,19 @@ struct InstanceStatus {
   std::int32_t cells_cached = 0;
   std::int32_t queued = 0;
   std::uint64_t preemptions = 0;
+  std::uint64_t prefix_memory = 0;  // bytes of kept prefixes outside the cache
+  std::uint64_t prefix_disk = 0;
   std::vector<SequenceStatus> running;
+};
+
+/// Where computed prefixes go that lose their KV cells: into memory, and from there into files, which outlive the
+/// process.
+struct PrefixKeeping {
+  std::uint64_t memory = 0;                               // bytes; 0: nowhere
+  std::uint64_t disk = 0;                                 // bytes; 0: no files. They hold what users wrote
+  std::filesystem::path folder;                           // of all models
+  std::string model;                                      // key of weights and adapters
+  std::function<void(std::function<void()>)> background;  // runs a job on a thread that may block
 };
 
 /// A loaded model at work: one `model-*` thread, the only one that touches its llama_context. Continuous batching over
@@ -49,7 +63,7 @@ class Instance {
   /// Creates the contexts (KV cache and compute buffers) and starts the thread. insufficient_memory if they cannot be
   /// had.
   static Result<std::unique_ptr<Instance>> start(std::shared_ptr<Model> model, const LoadOptions& options,
-                                                 std::shared_ptr<Observer> observer);
+                                                 std::shared_ptr<Observer> observer, PrefixKeeping prefixes = {});
   virtual ~Instance() = default;
 
   virtual const Model& model() const noexcept = 0;

@@ -37,7 +37,8 @@ struct ModelFacts {
   std::string chat_template;  // Jinja, of the GGUF; empty: none
   std::string bos_token;
   std::string eos_token;
-  bool recurrent = false;  // has recurrent state: prefixes cannot be shared
+  bool sliding_window = false;  // some layers see the latest tokens only
+  bool recurrent = false;       // has recurrent state: prefixes cannot be shared
   bool has_encoder = false;
   bool has_decoder = true;
   bool can_infill = false;  // has fill-in-the-middle tokens

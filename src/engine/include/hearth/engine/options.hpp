@@ -15,6 +15,8 @@ struct Adapter {
   float scale = 1.0F;
 };
 
+/// Guessing what comes next and computing it in the same step: where it pays, never, or as much as there is room for.
+enum class Speculation : std::uint8_t { automatic, off, always };
 enum class FlashAttention : std::uint8_t { automatic, on, off };
 
 /// How a model is loaded. 0 or absent means: chosen by the engine, as the comment says.
@@ -32,6 +34,8 @@ struct LoadOptions {
   std::int32_t main_gpu = 0;
   std::vector<float> tensor_split;
   bool vocabulary_only = false;  // no weights: for tokens and masks
+  Speculation speculation = Speculation::automatic;
+  std::filesystem::path draft;  // a small GGUF of the same vocabulary that guesses; empty: prompt lookup alone
   bool mmap = true;
   bool mlock = false;
   FlashAttention flash_attention = FlashAttention::automatic;

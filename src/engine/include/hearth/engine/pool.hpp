@@ -82,6 +82,9 @@ class Pool {
     std::uint64_t budget = 0;  // bytes; 0: kBudgetShare of what is available at the start
     std::chrono::seconds keep_alive{300};
     std::function<std::shared_ptr<Observer>(const std::string& name)> observer;
+    std::uint64_t prefix_memory = 0;  // bytes a model, beside `budget`, for prefixes that lost their KV cells
+    std::uint64_t prefix_disk = 0;    // the same in files of prefix_folder
+    std::filesystem::path prefix_folder;
   };
   static constexpr double kBudgetShare = 0.9;
   static constexpr std::int32_t kLongPrompt = 2048;  // refused above this under critical memory pressure

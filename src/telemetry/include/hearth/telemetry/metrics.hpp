@@ -22,8 +22,10 @@ struct ModelState {
   std::uint64_t host_bytes = 0;  // weights + KV + compute
   std::uint64_t device_bytes = 0;
   std::int32_t cells = 0;
-  std::int32_t cells_used = 0;    // by running sequences
-  std::int32_t cells_cached = 0;  // by kept prefixes
+  std::int32_t cells_used = 0;      // by running sequences
+  std::int32_t cells_cached = 0;    // by kept prefixes
+  std::uint64_t prefix_memory = 0;  // bytes of prefixes that lost their cells
+  std::uint64_t prefix_disk = 0;
   std::int32_t running = 0;
   std::int32_t queued = 0;
 };

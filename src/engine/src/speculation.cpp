@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "speculation.hpp"
+
+#include <algorithm>
+
+#include "hearth/base/checksum.hpp"
+
+namespace hearth::engine {
+namespace {
+
+constexpr double kFade = 0.9;          // of acceptance, for each guess
+constexpr double kCostFade = 0.98;     // of costs, for each step
+constexpr double kMostCertain = 0.98;  // nothing is believed more than that
+
+std::uint64_t hash_of(std::span<const inference::TokenId> tokens) {
+  std::uint64_t hash = tokens.size();
+  for (const inference::TokenId token : tokens) hash = mixed(hash ^ static_cast<std::uint32_t>(token));
+  return hash;
+}
+
+}  // namespace
+
+std::vector<inference::TokenId> NgramLookup::guess(std::span<const inference::TokenId> tokens, std::size_t most) {
+  // What ends with the last token is left for the next time: it has nothing behind it yet.
+  for (; indexed_ + 1 < tokens.size(); ++indexed_) {
+    const std::size_t end = indexed_ + 1;
+    for (std::size_t n = kShortest; n <= std::min(kLongest, end); ++n) {
+      behind_[n - kShortest][hash_of(tokens.subspan(end - n, n))] = static_cast<std::uint32_t>(end);
+    }
+  }
+  for (std::size_t n = std::min(kLongest, tokens.size()); n >= kShortest; --n) {
+    const auto& known = behind_[n - kShortest];
+    const auto found = known.find(hash_of(tokens.last(n)));
+    if (found == known.end()) continue;
+    // What is guessed may reach into itself: a text that repeats goes on repeating.
+    std::vector<inference::TokenId> out;
+    const std::size_t period = tokens.size() - found->second;
+    for (std::size_t i = 0; i < most; ++i) {
+      out.push_back(i < period ? tokens[found->second + i] : out[i - period]);
+    }
+    return out;
+  }
+  return {};
+}
+
+void Acceptance::observe(std::size_t accepted, std::size_t guessed) {
+  for (std::size_t i = 0; i < std::min(accepted + 1, guessed); ++i) {
+    rate_ = kFade * rate_ + (i < accepted ? 1 - kFade : 0);
+  }
+  rate_ = std::min(rate_, kMostCertain);
+}
+
+void StepCost::observe(std::int32_t tokens, double seconds) {
+  const double x = tokens;
+  for (double* sum : {&weight_, &x_, &y_, &xx_, &xy_}) *sum *= kCostFade;
+  weight_ += 1;
+  x_ += x;
+  y_ += seconds;
+  xx_ += x * x;
+  xy_ += x * seconds;
+}
+
+double StepCost::per_token() const {
+  if (weight_ == 0) return 0;
+  const double spread = xx_ - x_ * x_ / weight_;
+  if (spread < 1e-6 * xx_) return x_ > 0 ? y_ / x_ : 0;
+  return std::clamp((xy_ - x_ * y_ / weight_) / spread, 0.0, y_ / x_);
+}
+
+double StepCost::step(std::int32_t tokens) const {
+  if (weight_ == 0) return 0;
+  return std::max(0.0, y_ / weight_ + per_token() * (tokens - x_ / weight_));
+}
+
+std::size_t guesses_that_pay(double acceptance, double step_seconds, std::int32_t streams, double token_seconds,
+                             std::size_t most) {
+  const double worth = step_seconds / std::max(streams, 1);
+  double chance = acceptance;
+  std::size_t count = 0;
+  for (; count < most && chance * worth > token_seconds; ++count) chance *= acceptance;
+  return count;
+}
+
+}  // namespace hearth::engine
