@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "hearth/base/clock.hpp"
 #include "hearth/engine/instance.hpp"
 
 namespace hearth::engine {
@@ -60,7 +61,8 @@ DraftModel::DraftModel(std::shared_ptr<Model> model, ContextPtr context, std::in
     : model_{std::move(model)},
       context_{std::move(context)},
       batch_{llama_batch_init(batch, 0, 1)},
-      batch_size_{batch} {}
+      batch_size_{batch},
+      cells_{llama_n_ctx(context_.get())} {}
 
 DraftModel::~DraftModel() { llama_batch_free(batch_); }
 
@@ -96,6 +98,24 @@ bool DraftModel::decode() {
   return false;
 }
 
+bool DraftModel::make_room(std::span<const Ask> asks) {
+  std::size_t needed = 0;
+  for (const Ask& ask : asks) needed += ask.tokens.size() + ask.most;
+  if (needed > cells_) return false;
+  std::size_t others = 0;
+  std::vector<std::int32_t> idle;
+  for (const auto& [id, read] : read_) {
+    if (std::ranges::find(asks, id, &Ask::id) != asks.end()) continue;
+    others += read.size();
+    idle.push_back(id);
+  }
+  for (; needed + others > cells_ && !idle.empty(); idle.pop_back()) {
+    others -= read_[idle.back()].size();
+    forget(idle.back());
+  }
+  return true;
+}
+
 std::vector<DraftModel::Row> DraftModel::catch_up(std::span<Ask> asks) {
   std::vector<Row> rows;
   batch_.n_tokens = 0;
@@ -119,8 +139,11 @@ std::vector<DraftModel::Row> DraftModel::catch_up(std::span<Ask> asks) {
   return decode() ? rows : std::vector<Row>{};
 }
 
-void DraftModel::guess(std::span<Ask> asks) {
+double DraftModel::guess(std::span<Ask> asks) {
+  if (!make_room(asks)) return 0;
   std::vector<Row> rows = catch_up(asks);
+  const Clock::time_point before = Clock::now();
+  int rounds = 0;
   const std::int32_t vocabulary = model_->facts().vocabulary_size;
   while (!rows.empty()) {
     std::vector<Row> next;
@@ -135,9 +158,11 @@ void DraftModel::guess(std::span<Ask> asks) {
       add(row.ask->id, row.ask->guess.back(), static_cast<std::int32_t>(read.size()), true);
       read.push_back(row.ask->guess.back());
     }
-    if (!decode()) return;
+    if (!decode()) break;
+    ++rounds;
     rows = std::move(next);
   }
+  return rounds == 0 ? 0 : std::chrono::duration<double>(Clock::now() - before).count() / rounds;
 }
 
 }  // namespace hearth::engine

@@ -30,8 +30,8 @@ class DraftModel {
     std::size_t most = 0;
     std::vector<TokenId> guess;  // what it is asked for; empty while it is behind
   };
-  /// Greedy guesses for all of them together.
-  void guess(std::span<Ask> asks);
+  /// Greedy guesses for all of them together. The seconds that one more guess of each took; 0: there was none.
+  double guess(std::span<Ask> asks);
   void forget(std::int32_t id);
   std::uint64_t bytes() const;
 
@@ -41,6 +41,8 @@ class DraftModel {
     Ask* ask;
     std::int32_t index;  // of its logits in the batch
   };
+  /// Makes room for what is new of each stream, by those that nobody asks about. False: it does not fit.
+  bool make_room(std::span<const Ask> asks);
   /// Reads what is new of each stream; those of which it knows everything then.
   std::vector<Row> catch_up(std::span<Ask> asks);
   void add(std::int32_t id, TokenId token, std::int32_t position, bool logits);
@@ -50,6 +52,7 @@ class DraftModel {
   ContextPtr context_;
   llama_batch batch_;
   std::int32_t batch_size_;
+  std::size_t cells_;
   std::map<std::int32_t, std::vector<TokenId>> read_;  // what stands in the cache, by id
 };
 

@@ -48,8 +48,14 @@ namespace {
 /// Everything that a state of the cache depends on beside the tokens.
 PrefixShelf::Options shelf_options(PrefixKeeping keeping, const LoadOptions& options) {
   PrefixShelf::Options out{.memory = keeping.memory, .disk = keeping.disk, .folder = {}, .key = {}};
-  out.key = fmt::format("{} {} {} {} {}", keeping.model, options.kv_type_k, options.kv_type_v,
+  out.key = fmt::format("{} {} {} {} {} {}", keeping.model, options.kv_type_k, options.kv_type_v, options.cells,
                         static_cast<int>(options.flash_attention), LLAMA_STATE_SEQ_VERSION);
+  for (const Adapter& adapter : options.adapters) {
+    std::error_code ignored;
+    out.key += fmt::format(" {} {} {} {}", adapter.path.string(), adapter.scale,
+                           std::filesystem::file_size(adapter.path, ignored),
+                           std::filesystem::last_write_time(adapter.path, ignored).time_since_epoch().count());
+  }
   out.folder = keeping.folder / fmt::format("{:016x}", mixed(checksum(out.key)));
   return out;
 }

@@ -8,7 +8,10 @@
 #include <memory>
 #include <stdexcept>
 
+#include "hearth/base/log.hpp"
 #include "hearth/base/text.hpp"
+#include "hearth/engine/answer_grammar.hpp"
+#include "hearth/engine/constraint.hpp"
 #include "library.hpp"
 #include "mask_program.hpp"
 #include "token_index.hpp"
@@ -33,8 +36,22 @@ std::string token_text(const llama_vocab* vocab, llama_token token) {
 }
 
 std::string meta(const llama_model* model, const std::string& key) {
-  char buffer[64];
-  return llama_model_meta_val_str(model, key.c_str(), buffer, sizeof buffer) > 0 ? buffer : "";
+  const std::int32_t length = llama_model_meta_val_str(model, key.c_str(), nullptr, 0);
+  if (length <= 0) return {};
+  std::string value(static_cast<std::size_t>(length) + 1, '\0');
+  llama_model_meta_val_str(model, key.c_str(), value.data(), value.size());
+  value.pop_back();
+  return value;
+}
+
+/// The grammar that a model brings, unless it is none.
+std::string read_answer_grammar(const llama_model* model) {
+  std::string grammar = meta(model, "hearth.answer_grammar");
+  if (grammar.empty()) return grammar;
+  const auto fine = check_gbnf(answer_grammar(grammar, "x"));
+  if (fine) return grammar;
+  log::warn("the model's own grammar is left out", {{"why", fine.error().message}});
+  return {};
 }
 
 ModelFacts read_facts(const llama_model* model, const llama_vocab* vocab) {
@@ -52,7 +69,8 @@ ModelFacts read_facts(const llama_model* model, const llama_vocab* vocab) {
   if (const char* source = llama_model_chat_template(model, nullptr)) facts.chat_template = source;
   facts.bos_token = token_text(vocab, llama_vocab_bos(vocab));
   facts.eos_token = token_text(vocab, llama_vocab_eos(vocab));
-  facts.sliding_window = llama_model_n_swa(model) > 0;
+  facts.answer_grammar = read_answer_grammar(model);
+  facts.sliding_window = llama_model_n_swa(model);
   facts.recurrent = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
   facts.has_encoder = llama_model_has_encoder(model);
   facts.has_decoder = llama_model_has_decoder(model);

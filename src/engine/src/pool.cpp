@@ -343,6 +343,7 @@ Task<> PoolImpl::async_tick(Clock::time_point now, Pressure pressure) {
     for (const auto& [key, entry] : entries_) {
       if (entry.state != Entry::State::ready) continue;
       if (pressure >= Pressure::low && pressure_ < Pressure::low) entry.loaded->instance->drop_cached_prefixes();
+      entry.loaded->instance->keep_prefixes(pressure < Pressure::low);
       entry.loaded->instance->refuse_prompts_over(pressure == Pressure::critical ? kLongPrompt : 0);
     }
     pressure_ = pressure;

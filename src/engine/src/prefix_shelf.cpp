@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <deque>
 #include <system_error>
 #include <utility>
 
@@ -28,11 +31,62 @@ bool begins(const PrefixShelf::Tokens& a, const PrefixShelf::Tokens& b) {
   return a.size() <= b.size() && std::equal(a.begin(), a.end(), b.begin());
 }
 
+/// Removes what a crash left unfinished, and what nobody has asked for in a month, of any model: its key may be one
+/// that does not come back.
+void sweep(const fs::path& folder) {
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& file : fs::recursive_directory_iterator{folder.parent_path(), error}) {
+    const auto age = now - file.last_write_time(error);
+    const bool unfinished = file.path().extension() == ".part" && age > std::chrono::hours{1};
+    if (unfinished || (file.path().extension() == kEnding && age > std::chrono::days{30})) fs::remove(file, error);
+  }
+}
+
 }  // namespace
 
+class PrefixShelf::Jobs : public std::enable_shared_from_this<Jobs> {
+ public:
+  explicit Jobs(Background background) : background_{std::move(background)} {}
+  void add(std::function<void()> job) {
+    {
+      const std::scoped_lock lock{mutex_};
+      waiting_.push_back(std::move(job));
+      if (std::exchange(running_, true)) return;
+    }
+    background_([self = shared_from_this()] { self->run(); });
+  }
+  /// Bytes of states that wait to be written.
+  std::atomic<std::uint64_t> unwritten = 0;
+
+ private:
+  void run() {
+    while (true) {
+      std::function<void()> job;
+      {
+        const std::scoped_lock lock{mutex_};
+        if (waiting_.empty()) {
+          running_ = false;
+          return;
+        }
+        job = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
+      job();
+    }
+  }
+
+  Background background_;
+  std::mutex mutex_;  // guards what follows; order: alone (docs/LOCKS.md)
+  std::deque<std::function<void()>> waiting_;
+  bool running_ = false;
+};
+
 PrefixShelf::PrefixShelf(Options options, Background background, std::function<void()> on_read)
-    : options_{std::move(options)}, background_{std::move(background)}, on_read_{std::move(on_read)} {
-  if (options_.disk > 0) load_index();
+    : options_{std::move(options)}, jobs_{std::make_shared<Jobs>(std::move(background))}, on_read_{std::move(on_read)} {
+  if (options_.disk == 0) return;
+  sweep(options_.folder);
+  load_index();
 }
 
 void PrefixShelf::load_index() {
@@ -106,8 +160,10 @@ void PrefixShelf::fetch(Key key) {
   const auto entry = place_of(key);
   if (entry == entries_.end() || entry->state || entry->reading) return;
   entry->reading = std::make_shared<Reading>();
-  background_([reading = entry->reading, file = entry->file, model = options_.key, on_read = on_read_] {
+  jobs_->add([reading = entry->reading, file = entry->file, model = options_.key, on_read = on_read_] {
     auto state = read_prefix_state(file, model);
+    std::error_code ignored;
+    if (state) fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);  // used, see sweep()
     {
       const std::scoped_lock lock{reading->mutex};
       if (state) reading->state = std::make_shared<const Bytes>(*std::move(state));
@@ -139,15 +195,26 @@ void PrefixShelf::collect(Entry& entry) {
 std::shared_ptr<const PrefixShelf::Bytes> PrefixShelf::state(Key key) {
   const auto entry = place_of(key);
   if (entry == entries_.end() || fetching(key)) return nullptr;
-  if (entry->reading) collect(*entry);
+  const bool read = entry->reading != nullptr;
+  if (read) collect(*entry);
   auto state = entry->state;
   if (!state) {
-    forget(key);
+    if (read) forget(key);  // its file is gone or damaged
     return nullptr;
   }
   entries_.splice(entries_.begin(), entries_, entry);
   make_room();
   return state;
+}
+
+void PrefixShelf::collect_read() {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const auto entry = it++;
+    if (!entry->reading || !is_ready(*entry)) continue;
+    collect(*entry);
+    if (!entry->state) erase(entry);  // its file is gone or damaged
+  }
+  make_room();
 }
 
 void PrefixShelf::forget(Key key) {
@@ -158,7 +225,7 @@ void PrefixShelf::erase(Place entry) {
   if (entry->state) memory_used_ -= entry->bytes;
   if (!entry->file.empty()) {
     disk_used_ -= entry->bytes;
-    background_([file = entry->file] {
+    jobs_->add([file = entry->file] {
       std::error_code ignored;
       fs::remove(file, ignored);
     });
@@ -168,10 +235,13 @@ void PrefixShelf::erase(Place entry) {
 
 void PrefixShelf::write_out(Entry& entry) {
   if (!entry.file.empty() || entry.bytes > options_.disk) return;
+  if (jobs_->unwritten + entry.bytes > options_.memory) return;  // the disk does not keep up
   entry.file = options_.folder / (random_id("p") + kEnding);
   disk_used_ += entry.bytes;
   PrefixHead head{.tokens = entry.tokens, .salt = entry.salt, .state_bytes = entry.bytes};
-  background_([file = entry.file, key = options_.key, head = std::move(head), state = entry.state] {
+  jobs_->unwritten += entry.bytes;
+  jobs_->add([jobs = jobs_.get(), file = entry.file, key = options_.key, head = std::move(head), state = entry.state] {
+    jobs->unwritten -= head.state_bytes;
     if (!write_prefix(file, key, head, *state)) log::warn("a prefix could not be kept", {{"file", file.string()}});
   });
 }

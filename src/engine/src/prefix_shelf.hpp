@@ -56,6 +56,8 @@ class PrefixShelf {
   /// The state, and it counts as used now; null when it is not in memory.
   std::shared_ptr<const Bytes> state(Key key);
   void forget(Key key);
+  /// Takes over what was read meanwhile, wanted still or not.
+  void collect_read();
   /// Memory pressure: what is in files stays there.
   void drop_memory();
   /// Writes what is in memory only into files, as far as they may hold it, and waits for nothing.
@@ -66,6 +68,7 @@ class PrefixShelf {
   std::size_t size() const noexcept { return entries_.size(); }
 
  private:
+  class Jobs;       // in their order, one at a time: a file is written before it is read or removed
   struct Reading {  // shared with the thread that reads
     std::mutex mutex;
     bool done = false;
@@ -92,7 +95,7 @@ class PrefixShelf {
   void erase(Place entry);
 
   Options options_;
-  Background background_;
+  std::shared_ptr<Jobs> jobs_;
   std::function<void()> on_read_;
   std::list<Entry> entries_;  // the latest used first
   Key next_key_ = 1;

@@ -53,15 +53,17 @@ Scheduler::Match Scheduler::find_live_prefix(const Sequence& sequence) const {
   for (const Cached& entry : cached_) {
     if (entry.salt != sequence.salt || !may_share_more(entry.tokens, sequence.tokens, match.length)) continue;
     const std::int32_t length = common_prefix(entry.tokens, sequence.tokens, limit);
-    if (length > match.length) match = {.id = entry.id, .length = length, .cached = true};
+    if (length > match.length && kv_.can_share(entry.id, length))
+      match = {.id = entry.id, .length = length, .cached = true};
   }
   for (const auto& other : running_) {
     if (other.get() == &sequence || !other->share || other->salt != sequence.salt) continue;
     if (!may_share_more(other->tokens, sequence.tokens, std::min(match.length, match.goal))) continue;
     const std::int32_t length = common_prefix(other->tokens, sequence.tokens, limit);
-    if (other->id >= 0 && std::min(length, other->done) > match.length) {
+    const std::int32_t there = std::min(length, other->done);
+    if (other->id >= 0 && there > match.length && kv_.can_share(other->id, there)) {
       match.id = other->id;
-      match.length = std::min(length, other->done);
+      match.length = there;
       match.cached = false;
     }
     // Only one that makes progress itself can be waited for: two that wait for each other would wait for ever.
@@ -111,6 +113,7 @@ void Scheduler::begin(Sequence& sequence, const Match& match) {
 }
 
 bool Scheduler::restore(Sequence& sequence, const PrefixShelf::Found& saved) {
+  if (!kv_.prepare(saved.key)) return false;
   sequence.id = take_id();
   // Cells for the whole of it, if only for a moment: libllama restores a state or nothing.
   if (reclaim(saved.size) && ledger_.extend(sequence.id, saved.size)) {
@@ -132,7 +135,7 @@ void Scheduler::start(Sequence& sequence, const Match& match) {
       if (entry.id == match.id) touch(entry);
     }
   }
-  sequence.id = take_id();
+  sequence.id = take_id(match.cached ? match.id : -1);
   sequence.done = 0;
   sequence.donor = nullptr;
   if (match.length <= 0) return;
@@ -144,6 +147,7 @@ void Scheduler::start(Sequence& sequence, const Match& match) {
   cached_.remove_if([&](const Cached& entry) {
     if (!match.cached || entry.id != match.id || static_cast<std::int32_t>(entry.tokens.size()) > match.length)
       return false;
+    sequence.uses = entry.uses;
     ledger_.release(entry.id);
     kv_.remove(entry.id);
     free_ids_.push_back(entry.id);
@@ -182,7 +186,7 @@ std::vector<Scheduler::Slice> Scheduler::plan(std::int32_t budget) {
       work.push_back({.remaining = ready ? known : 0,
                       .generating = s->generating(),
                       .skipped = s->skipped,
-                      .slice_max = s->all_outputs && s->size() == s->prompt ? std::max(1, outputs + 1) : 0});
+                      .slice_max = s->all_outputs && s->reported < s->prompt ? std::max(1, outputs + 1) : 0});
       if (s->all_outputs) outputs = 0;
     }
     std::vector<Slice> slices;
@@ -194,7 +198,9 @@ std::vector<Scheduler::Slice> Scheduler::plan(std::int32_t budget) {
       if (sequence.id < 0) continue;  // gave way to an earlier slice of this step
       std::int32_t count = slice.count;
       std::int32_t drafted = std::max(0, count - sequence.remaining());
-      if (drafted > 0 && ledger_.free() < count) count -= std::exchange(drafted, 0);
+      // Guesses leave the others a cell each.
+      if (drafted > 0 && ledger_.free() < count + static_cast<std::int32_t>(running_.size()))
+        count -= std::exchange(drafted, 0);
       if (!sequence.generating()) count = std::min(count, ledger_.free() + ledger_.reclaimable());
       if (count > 0 && reserve(sequence, count)) slices.push_back({&sequence, count, drafted});
     }
@@ -249,8 +255,9 @@ void Scheduler::touch(Cached& entry) {
   entry.worth = inflation_ + entry.uses++ * cost_a_cell;
 }
 
-void Scheduler::evict_one(bool save) {
-  const auto least = std::ranges::min_element(cached_, {}, &Cached::worth);
+void Scheduler::evict_one(bool save, std::int32_t spared) {
+  const auto key = [spared](const Cached& entry) { return std::pair{entry.id == spared, entry.worth}; };
+  const auto least = std::ranges::min_element(cached_, {}, key);
   inflation_ = least->worth;
   if (save) kv_.save(least->id, least->tokens, least->salt);
   ledger_.release(least->id);
@@ -259,8 +266,8 @@ void Scheduler::evict_one(bool save) {
   cached_.erase(least);
 }
 
-std::int32_t Scheduler::take_id() {
-  if (free_ids_.empty()) evict_one(true);  // more ids than running sequences: some cached one holds an id
+std::int32_t Scheduler::take_id(std::int32_t spared) {
+  if (free_ids_.empty()) evict_one(true, spared);  // more ids than running sequences: some cached one holds an id
   const std::int32_t id = free_ids_.back();
   free_ids_.pop_back();
   return id;
@@ -296,7 +303,7 @@ std::unique_ptr<Sequence> Scheduler::finish(Sequence& sequence) {
   }
   ledger_.truncate(ended->id, ended->done);
   std::vector<inference::TokenId> kept{ended->tokens.begin(), ended->tokens.begin() + ended->done};
-  std::uint32_t uses = 1;
+  std::uint32_t uses = ended->uses;
   cached_.remove_if([&](const Cached& entry) {  // a shorter version of the same conversation
     const bool contained = entry.salt == ended->salt && entry.tokens.size() <= kept.size() &&
                            std::equal(entry.tokens.begin(), entry.tokens.end(), kept.begin());

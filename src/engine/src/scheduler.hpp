@@ -23,6 +23,9 @@ class KvCache {
   virtual void copy(std::int32_t from, std::int32_t to, std::int32_t length) = 0;  // share the first cells
   virtual void remove(std::int32_t id) = 0;
   virtual void truncate(std::int32_t id, std::int32_t length) = 0;  // keep the first cells
+  /// Whether the first `length` cells of `id` are all that somebody needs who goes on from there: not so where a layer
+  /// sees a window only and has given up what is behind it.
+  virtual bool can_share(std::int32_t, std::int32_t) const { return true; }
 
   // What is kept outside the cache (PrefixShelf); a cache that keeps nothing leaves these as they are.
   /// `tokens`, computed under `id`, are about to lose their cells.
@@ -33,6 +36,8 @@ class KvCache {
   }
   virtual void fetch(PrefixShelf::Key) {}
   virtual bool fetching(PrefixShelf::Key) const { return false; }
+  /// Holds on to what is about to be restored, whatever is saved meanwhile. False: it is not there.
+  virtual bool prepare(PrefixShelf::Key) { return true; }
   /// Fills the empty `id` with the first `length` tokens. False: it is lost, and `id` is still empty.
   virtual bool restore(PrefixShelf::Key, std::int32_t, std::int32_t) { return false; }
 };
@@ -124,9 +129,9 @@ class Scheduler {
   bool reserve(Sequence& sequence, std::int32_t count);
   bool reclaim(std::int32_t cells);
   void touch(Cached& entry);
-  /// Takes the cells of the cached prefix that is worth least.
-  void evict_one(bool save);
-  std::int32_t take_id();
+  /// Takes the cells of the cached prefix that is worth least; `spared` is the id of one that stays.
+  void evict_one(bool save, std::int32_t spared = -1);
+  std::int32_t take_id(std::int32_t spared = -1);
   void release(Sequence& sequence);
   void preempt(std::size_t index);
   std::size_t victim(const Sequence* spared) const;

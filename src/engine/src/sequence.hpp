@@ -35,12 +35,14 @@ struct Sequence {
   std::int32_t done = 0;
   std::int32_t id = -1;     // -1: holds nothing in the cache
   std::int32_t reused = 0;  // prompt tokens taken over from another sequence
+  std::uint32_t uses = 1;   // of the conversation that it continues
 
   std::string principal;
   std::int32_t priority = 0;
   std::string salt;           // prefixes are shared between equal salts only
   bool share = true;          // may take and leave prefixes
   bool all_outputs = false;   // wants logits of every prompt token
+  std::int32_t reported = 0;  // prompt tokens of which these were reported
   std::uint64_t arrival = 0;  // set by the scheduler; larger is younger
   std::int32_t skipped = 0;   // steps without a slice
 

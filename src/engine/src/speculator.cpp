@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
-#include "hearth/base/clock.hpp"
-
 namespace hearth::engine {
 namespace {
 
-constexpr std::uint32_t kTryEvery = 16;  // guesses that seem not to pay, of which one is computed to see what it costs
+// Guesses that seem not to pay, of which one is computed: prices and texts change.
+constexpr std::uint32_t kTryEvery = 16;         // where they are mostly right
+constexpr std::uint32_t kTrySeldomEvery = 256;  // of a draft model that is mostly wrong: nothing else would tell
 
 std::int32_t room(const Sequence& sequence, std::int32_t rows, std::int32_t context) {
   return std::min({static_cast<std::int32_t>(Speculator::kMost), rows, context - sequence.size() - 1});
@@ -16,13 +16,12 @@ std::int32_t room(const Sequence& sequence, std::int32_t rows, std::int32_t cont
 
 }  // namespace
 
-std::size_t Speculator::length_that_pays(double acceptance, double extra_seconds, std::size_t most) {
+std::size_t Speculator::length_that_pays(double acceptance, double extra_seconds, std::size_t most,
+                                         std::uint32_t rarely) {
   if (mode_ == Speculation::always) return most;
   const std::size_t pays =
       guesses_that_pay(acceptance, step_seconds_, streams_, cost_.per_token() + extra_seconds, most);
-  // Steps of one size say nothing about the price of a token, and prices change.
-  if (pays == 0 && most > 0 && acceptance > 0.5 && ++untried_ % kTryEvery == 0) return 1;
-  return pays;
+  return pays == 0 && most > 0 && rarely > 0 && ++untried_ % rarely == 0 ? 1 : pays;
 }
 
 void Speculator::propose(std::span<const std::unique_ptr<Sequence>> running, std::int32_t rows, std::int32_t context) {
@@ -50,7 +49,9 @@ void Speculator::propose(std::span<const std::unique_ptr<Sequence>> running, std
     }
     guessing.shadow = sequence->draft.front();
     guessing.by_model = false;
-    sequence->draft.resize(length_that_pays(guessing.lookups.rate(), 0, sequence->draft.size()));
+    // Looking up is judged without computing it, so what is mostly wrong need not be tried.
+    const std::uint32_t rarely = guessing.lookups.rate() > 0.5 ? kTryEvery : 0;
+    sequence->draft.resize(length_that_pays(guessing.lookups.rate(), 0, sequence->draft.size(), rarely));
     rows -= static_cast<std::int32_t>(sequence->draft.size());
     if (sequence->draft.empty()) unguessed.push_back(sequence);
   }
@@ -60,25 +61,22 @@ void Speculator::propose(std::span<const std::unique_ptr<Sequence>> running, std
 void Speculator::ask_draft_model(std::span<Sequence* const> streams, std::int32_t& rows, std::int32_t context) {
   std::vector<DraftModel::Ask> asks;
   std::vector<Sequence*> who;
-  std::size_t longest = 0;
   for (Sequence* sequence : streams) {
     auto& guessing = sequence->guessing;
     if (!guessing.drafts) guessing.drafts = drafts_;
     const std::int32_t most = room(*sequence, rows, context);
-    const std::size_t length = most <= 0 ? 0
-                                         : length_that_pays(guessing.drafts->rate(), draft_seconds_ / streams_,
-                                                            static_cast<std::size_t>(most));
+    const std::size_t length =
+        most <= 0 ? 0
+                  : length_that_pays(guessing.drafts->rate(), draft_seconds_ / streams_, static_cast<std::size_t>(most),
+                                     guessing.drafts->rate() > 0.5 ? kTryEvery : kTrySeldomEvery);
     if (length == 0) continue;
     rows -= static_cast<std::int32_t>(length);
-    longest = std::max(longest, length);
     asks.push_back({.id = sequence->id, .tokens = sequence->tokens, .most = length, .guess = {}});
     who.push_back(sequence);
   }
   if (asks.empty()) return;
-  const Clock::time_point before = Clock::now();
-  draft_->guess(asks);
-  const double took = std::chrono::duration<double>(Clock::now() - before).count() / static_cast<double>(longest);
-  draft_seconds_ = draft_seconds_ == 0 ? took : 0.9 * draft_seconds_ + 0.1 * took;
+  const double took = draft_->guess(asks);
+  if (took > 0) draft_seconds_ = draft_seconds_ == 0 ? took : 0.9 * draft_seconds_ + 0.1 * took;
   for (std::size_t i = 0; i < asks.size(); ++i) {
     if (asks[i].guess.empty()) continue;
     who[i]->draft = std::move(asks[i].guess);

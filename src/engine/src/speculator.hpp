@@ -31,7 +31,8 @@ class Speculator {
   std::uint64_t bytes() const { return draft_ ? draft_->bytes() : 0; }
 
  private:
-  std::size_t length_that_pays(double acceptance, double extra_seconds, std::size_t most);
+  /// `rarely`: of so many times that it seems not to pay one is tried all the same.
+  std::size_t length_that_pays(double acceptance, double extra_seconds, std::size_t most, std::uint32_t rarely);
   void ask_draft_model(std::span<Sequence* const> streams, std::int32_t& rows, std::int32_t context);
 
   Speculation mode_;

@@ -27,8 +27,14 @@ void Worker::truncate(std::int32_t id, std::int32_t length) {
   llama_memory_seq_rm(llama_get_memory(context_.get()), seq(id), length, -1);
 }
 
+bool Worker::can_share(std::int32_t id, std::int32_t length) const {
+  const std::int32_t window = model_->facts().sliding_window;
+  if (window <= 0) return true;
+  return llama_memory_seq_pos_min(llama_get_memory(context_.get()), seq(id)) <= std::max(0, length - window + 1);
+}
+
 void Worker::save(std::int32_t id, const std::vector<TokenId>& tokens, const std::string& salt) {
-  if (!shelf_.takes(1) || tokens.size() < kKeepMin || shelf_.has(tokens, salt)) return;
+  if (!keep_ || !shelf_.takes(1) || tokens.size() < kKeepMin || shelf_.has(tokens, salt)) return;
   const Clock::time_point before = Clock::now();
   llama_memory_t memory = llama_get_memory(context_.get());
   llama_memory_seq_cp(memory, seq(id), kPorter, -1, -1);
@@ -52,13 +58,12 @@ PrefixShelf::Found Worker::find_saved(const std::vector<TokenId>& tokens, std::i
                                       const std::string& salt) const {
   PrefixShelf::Found found = shelf_.find(tokens, limit, salt);
   // A state holds of a sliding window what its own end sees: it can be taken up there and nowhere before.
-  if (model_->facts().sliding_window && found.length < found.size - 1) return {};
+  if (model_->facts().sliding_window > 0 && found.length < found.size - 1) return {};
   return found;
 }
 
 bool Worker::restore(PrefixShelf::Key key, std::int32_t id, std::int32_t length) {
-  const auto state = shelf_.state(key);
-  if (!state) return false;
+  const auto state = std::exchange(restoring_, nullptr);
   take_library_error();
   llama_memory_t memory = llama_get_memory(context_.get());
   const bool taken = llama_state_seq_set_data(context_.get(), state->data(), state->size(), kPorter) != 0;
@@ -107,6 +112,8 @@ bool Worker::take_commands() {
     } else if (std::holds_alternative<DropCached>(command)) {
       scheduler_.drop_cached();
       shelf_.drop_memory();
+    } else {
+      shelf_.collect_read();
     }
   }
   return true;
@@ -198,7 +205,9 @@ bool Worker::decode(std::span<const Scheduler::Slice> left, std::size_t count) {
       batch_.n_seq_id[n] = 1;
       batch_.seq_id[n][0] = seq(sequence->id);
       const bool last = position + 1 >= sequence->size();  // and every guess behind it
-      batch_.logits[n] = static_cast<std::int8_t>(last || (sequence->all_outputs && position + 1 < sequence->prompt));
+      const bool wanted =
+          sequence->all_outputs && position + 1 < sequence->prompt && position + 1 >= sequence->reported;
+      batch_.logits[n] = static_cast<std::int8_t>(last || wanted);
     }
   }
   int rc = -100;
@@ -239,16 +248,20 @@ void Worker::after_decode(std::span<const Scheduler::Slice> slices, Clock::time_
 void Worker::report_prompt_logprobs(const Scheduler::Slice& slice, std::int32_t row) {
   Sequence& sequence = *slice.sequence;
   const std::int32_t first = sequence.done - slice.count;
-  if (first == 0) {  // nothing predicts the first token; it has an entry so that entries and tokens stand side by side
+  if (first == 0 &&
+      sequence.reported ==
+          0) {  // nothing predicts the first token; it has an entry so that entries and tokens stand side by side
     const TokenId token = sequence.tokens.front();
     sequence.answer->add_prompt_logprob({.id = token, .bytes = model_->piece(token, true)});
   }
   for (std::int32_t i = 0; i < slice.count; ++i) {
     const std::int32_t target = first + i + 1;  // the row after position p predicts token p + 1
     if (target >= sequence.prompt) break;
+    if (target < sequence.reported) continue;  // before it was preempted
     sequence.answer->add_prompt_logprob(logprob_of(*model_, llama_get_logits_ith(context_.get(), row + i),
                                                    model_->facts().vocabulary_size, sequence.tokens[target],
                                                    sequence.answer->options().logprobs.value_or(0)));
+    sequence.reported = target + 1;
   }
 }
 
@@ -271,29 +284,33 @@ void Worker::sample_next(const Scheduler::Slice& slice, std::int32_t row, Clock:
     answer.finish(inference::FinishReason::length, {}, now);
     return end(sequence);
   }
+  const std::vector<TokenId>& draft = sequence.draft;
   std::vector<Sampled> sampled;
+  std::optional<Error> error;
   std::int32_t hits = 0;
-  while (true) {
+  for (bool guessed = true; guessed;) {
     auto next = sample_row(answer, row + hits);
     if (!next) {
-      scheduler_.settle(slice, hits);
-      answer.fail_request(next.error());
-      return;  // dropped at the next step, with the request's other choices
+      error = next.error();
+      break;
     }
+    const std::size_t before = sampled.size();
     sampled.push_back(*std::move(next));
-    const TokenId token = sampled.back().token;
-    if (hits == slice.drafted || token != sequence.draft[hits] || model_->is_end_of_generation(token)) break;
-    ++hits;
+    const bool ends = model_->is_end_of_generation(sampled.back().token);
+    if (!answer.wants_logits() && !ends) {
+      for (const TokenId forced : answer.sampler().take_forced(*model_, kMostForced)) sampled.push_back({forced, {}});
+    }
+    for (std::size_t i = before; i < sampled.size(); ++i) {
+      guessed = guessed && !ends && hits < slice.drafted && sampled[i].token == draft[hits];
+      hits += guessed ? 1 : 0;
+    }
   }
+  if (!sampled.empty()) speculator_.judge(sequence, sampled.front().token, hits, slice.drafted);
   scheduler_.settle(slice, hits);
-  speculator_.judge(sequence, sampled.front().token, hits, slice.drafted);
   for (Sampled& one : sampled) {
     if (add_token(sequence, one.token, std::move(one.logprob), now)) return;
   }
-  if (answer.wants_logits()) return;
-  for (const TokenId forced : answer.sampler().take_forced(*model_, kMostForced)) {
-    if (add_token(sequence, forced, {}, now)) return;
-  }
+  if (error) answer.fail_request(*error);  // dropped at the next step, with the request's other choices
 }
 
 bool Worker::add_token(Sequence& sequence, TokenId token, std::optional<inference::TokenLogprob> logprob,
@@ -306,6 +323,7 @@ bool Worker::add_token(Sequence& sequence, TokenId token, std::optional<inferenc
 }
 
 void Worker::end(Sequence& sequence) {
+  speculator_.forget(sequence.id);
   const auto ended = scheduler_.finish(sequence);
   const double seconds = std::chrono::duration<double>(Clock::now() - ended->answer->request().submitted).count();
   seconds_per_answer_ = 0.9 * seconds_per_answer_ + 0.1 * seconds;

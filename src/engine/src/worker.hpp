@@ -32,6 +32,7 @@ class Worker final : public Instance, private KvCache {
   InstanceStatus status() const override;
   bool busy() const override { return open_ > 0; }
   void drop_cached_prefixes() override { post(DropCached{}); }
+  void keep_prefixes(bool keep) override { keep_ = keep; }
   void stop() override;
   void refuse_prompts_over(std::int32_t tokens) override { prompt_limit_ = tokens; }
 
@@ -46,8 +47,9 @@ class Worker final : public Instance, private KvCache {
     std::size_t next = 0;
     std::vector<std::vector<float>> vectors;
   };
-  static constexpr std::size_t kKeepMin = 64;    // tokens of a prefix that is kept outside the cache
-  static constexpr std::int32_t kApartMin = 32;  // prompt tokens that pay for streaming the weights twice
+  static constexpr std::chrono::milliseconds kStall{100};  // looks after deadlines while a file is read
+  static constexpr std::size_t kKeepMin = 64;              // tokens of a prefix that is kept outside the cache
+  static constexpr std::int32_t kApartMin = 32;            // prompt tokens that pay for streaming the weights twice
   struct DropCached {};
   struct Read {};  // of a kept prefix's file
   using Command = std::variant<Submit, Embed, DropCached, Read>;
@@ -109,6 +111,11 @@ class Worker final : public Instance, private KvCache {
   void save(std::int32_t id, const std::vector<TokenId>& tokens, const std::string& salt) override;
   PrefixShelf::Found find_saved(const std::vector<TokenId>& tokens, std::int32_t limit,
                                 const std::string& salt) const override;
+  bool can_share(std::int32_t id, std::int32_t length) const override;
+  bool prepare(PrefixShelf::Key key) override {
+    restoring_ = shelf_.state(key);
+    return restoring_ != nullptr;
+  }
   void fetch(PrefixShelf::Key key) override { shelf_.fetch(key); }
   bool fetching(PrefixShelf::Key key) const override { return shelf_.fetching(key); }
   bool restore(PrefixShelf::Key key, std::int32_t id, std::int32_t length) override;
@@ -131,6 +138,7 @@ class Worker final : public Instance, private KvCache {
   Speculator speculator_;
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   PrefixShelf shelf_;
+  std::shared_ptr<const PrefixShelf::Bytes> restoring_;
   double copy_speed_ = 1e9;                           // bytes a second, as measured
   bool stalled_ = false;                              // nothing can be computed before a file was read
   const bool apart_ = !llama_supports_gpu_offload();  // prompts and answers in ubatches of their own
@@ -141,6 +149,7 @@ class Worker final : public Instance, private KvCache {
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> device_bytes_{0};
   std::atomic<std::int32_t> open_{0};  // choices and embeddings submitted and not ended
+  std::atomic<bool> keep_{true};
   std::atomic<std::int32_t> prompt_limit_{0};
   std::atomic<double> seconds_per_answer_{1};
 

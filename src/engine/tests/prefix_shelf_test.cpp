@@ -23,7 +23,7 @@ PrefixShelf::Bytes bytes(std::size_t count, std::uint8_t value) { return PrefixS
 
 class Shelf : public ::testing::Test {
  protected:
-  ~Shelf() override { fs::remove_all(folder); }
+  ~Shelf() override { fs::remove_all(folder.parent_path()); }
 
   PrefixShelf make(std::uint64_t memory, std::uint64_t disk, std::string key = "model") {
     return {{.memory = memory, .disk = disk, .folder = folder, .key = std::move(key)},
@@ -38,7 +38,7 @@ class Shelf : public ::testing::Test {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator{folder, error}, fs::directory_iterator{}));
   }
 
-  fs::path folder = fs::temp_directory_path() / random_id("hearth-shelf-");
+  fs::path folder = fs::temp_directory_path() / random_id("hearth-shelf-") / "model";
   std::vector<std::function<void()>> jobs;
   int read = 0;
 };
@@ -158,6 +158,53 @@ TEST_F(Shelf, DamagedFilesAreForgottenNotBelieved) {
     EXPECT_EQ(later.find(tokens(100, 60), 59, "").key, 0U) << at;
     EXPECT_EQ(files(), 0U) << at;
   }
+}
+
+TEST_F(Shelf, WhatIsWrittenIsReadOnlyAfterwards) {
+  auto shelf = make(100, 1000);
+  shelf.put(tokens(100, 50), "", bytes(80, 1));
+  shelf.put(tokens(200, 50), "", bytes(80, 2));  // the first goes to a file, some time
+  const auto found = shelf.find(tokens(100, 60), 59, "");
+  shelf.fetch(found.key);
+  run_jobs();
+  ASSERT_TRUE(shelf.state(found.key));
+  EXPECT_EQ(*shelf.state(found.key), bytes(80, 1));
+}
+
+TEST_F(Shelf, WhatTheDiskDoesNotKeepUpWithIsGivenUp) {
+  auto shelf = make(100, 100'000);
+  for (int i = 0; i < 10; ++i) shelf.put(tokens(1000 * (i + 1), 50), "", bytes(80, 1));
+  EXPECT_EQ(shelf.size(), 2U) << "one in memory, one on its way to a file";
+  run_jobs();
+  EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(Shelf, WhatACrashLeftAndWhatNobodyWantsIsSweptAway) {
+  fs::create_directories(folder);
+  const auto other = folder.parent_path() / "other";
+  fs::create_directories(other);
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::days{40};
+  for (const auto& file : {folder / "a.prefix.part", other / "b.prefix"}) {
+    std::ofstream{file} << "x";
+    fs::last_write_time(file, long_ago);
+  }
+  std::ofstream{other / "c.prefix"} << "x";
+  make(100, 1000);
+  EXPECT_FALSE(fs::exists(folder / "a.prefix.part"));
+  EXPECT_FALSE(fs::exists(other / "b.prefix"));
+  EXPECT_TRUE(fs::exists(other / "c.prefix")) << "another model's";
+}
+
+TEST_F(Shelf, WhatWasReadForNobodyIsCountedAndBounded) {
+  auto shelf = make(100, 1000);
+  shelf.put(tokens(100, 50), "", bytes(80, 1));
+  shelf.put(tokens(200, 50), "", bytes(80, 2));
+  run_jobs();
+  shelf.fetch(shelf.find(tokens(100, 60), 59, "").key);
+  run_jobs();
+  shelf.collect_read();
+  EXPECT_LE(shelf.memory_used(), 100U);
+  EXPECT_GE(shelf.memory_used(), 80U);
 }
 
 TEST_F(Shelf, AFileThatIsGoneIsForgotten) {

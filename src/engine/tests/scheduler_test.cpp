@@ -238,6 +238,44 @@ TEST(Scheduler, OthersRunWhileAFileIsRead) {
   EXPECT_EQ(rig.scheduler.running().front()->reused, 240);
 }
 
+TEST(Scheduler, ThePrefixThatIsAboutToBeSharedIsNotEvictedForIt) {
+  Rig rig{{.cells = 10'000, .parallel = 2, .sequence_ids = 4, .share_prefixes = true, .outputs = 8}};
+  const auto serve = [&](int first, int length) {
+    rig.scheduler.enqueue(prompt(first, length));
+    rig.step(4096);
+    const std::int32_t reused = rig.scheduler.running().front()->reused;
+    rig.scheduler.finish(*rig.scheduler.running().front());
+    return reused;
+  };
+  for (int i = 0; i < 3; ++i) {
+    for (const int first : {10'000, 20'000, 30'000}) serve(first, 2000);  // worth much
+  }
+  serve(40'000, 60);  // all ids are taken, and this is worth least
+  EXPECT_EQ(serve(40'000, 90), 60);
+}
+
+TEST(Scheduler, GuessesTakeNoCellsThatOthersNeed) {
+  Rig rig{{.cells = 320, .parallel = 2, .sequence_ids = 4, .share_prefixes = false, .outputs = 32}};
+  rig.scheduler.enqueue(prompt(0, 120));
+  rig.scheduler.enqueue(prompt(1000, 120));
+  for (int i = 0; i < 200 && rig.scheduler.cells_used() < 308; ++i) rig.step(512);
+  ASSERT_EQ(rig.scheduler.running().size(), 2U);
+  for (const auto& s : rig.scheduler.running()) s->draft = {1, 2, 3, 4, 5, 6, 7, 8};
+  const std::uint64_t before = rig.scheduler.preemptions();
+  const auto slices = rig.scheduler.plan(512);
+  ASSERT_EQ(slices.size(), 2U);
+  EXPECT_EQ(rig.scheduler.preemptions(), before);
+  for (const auto& slice : slices) {
+    rig.scheduler.commit(slice);
+    slice.sequence->tokens.push_back(1);
+    rig.scheduler.settle(slice, std::min(slice.drafted, 1));
+    if (slice.drafted > 0) slice.sequence->tokens.push_back(99);
+  }
+  std::int32_t done = 0;
+  for (const auto& s : rig.scheduler.running()) done += s->done;
+  EXPECT_EQ(rig.scheduler.cells_used(), done) << "wrong guesses leave no cells behind";
+}
+
 TEST(Scheduler, WhatCannotBeRestoredIsComputed) {
   KeepingRig rig{kLimits};
   rig.cache.broken = true;

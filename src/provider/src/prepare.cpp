@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "hearth/base/text.hpp"
+#include "hearth/engine/answer_grammar.hpp"
 #include "hearth/engine/constraint.hpp"
 #include "hearth/engine/prompt.hpp"
 
@@ -75,6 +77,17 @@ Result<engine::RenderedChat> render(const engine::Loaded& loaded, const inferenc
   return loaded.chat->render(request, options);
 }
 
+/// The form that the model itself gives its answers, where the request demands none.
+std::string own_grammar(const engine::Loaded& loaded, const inference::ChatRequest& request) {
+  const std::string& grammar = loaded.model->facts().answer_grammar;
+  if (grammar.empty() || request.messages.empty() || request.messages.back().role != "user") return {};
+  std::string message;
+  for (const auto& part : request.messages.back().content) {
+    if (const auto* text = std::get_if<inference::TextPart>(&part)) message += text->text;
+  }
+  return engine::answer_grammar(grammar, text::to_lower_ascii(message));  // as its template has it
+}
+
 Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& resolved,
                                   inference::ChatRequest request) {
   HEARTH_CHECKED(check(request.generation));
@@ -85,7 +98,7 @@ Result<PreparedChat> prepare_chat(const engine::Loaded& loaded, const Resolved& 
   HEARTH_TRY(out.prompt, loaded.model->tokenize(chat.prompt, true, true));
   out.generation = merged(std::move(request.generation), resolved.options);
   std::ranges::copy(chat.additional_stops, std::back_inserter(out.generation.stop));
-  out.grammar.gbnf = chat.grammar;
+  out.grammar.gbnf = chat.grammar.empty() ? own_grammar(loaded, request) : chat.grammar;
   out.grammar.root = chat.grammar_root;
   out.grammar.lazy = chat.grammar_lazy;
   out.grammar.prefilled = chat.grammar_prefill;

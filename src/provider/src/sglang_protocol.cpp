@@ -13,8 +13,8 @@
 #include "sampling_fields.hpp"
 #include "upstream_error.hpp"
 
-/// SGLang speaks OpenAI's protocol, and for raw prompts its own, /generate, which tells more: tokens from the cache, and
-/// the identity of each token. docs.sglang.io, "Sampling parameters" and "Native APIs".
+/// SGLang speaks OpenAI's protocol, and for raw prompts its own, /generate, which tells more: tokens from the cache,
+/// and the identity of each token. docs.sglang.io, "Sampling parameters" and "Native APIs".
 namespace hearth::provider {
 namespace {
 
@@ -101,9 +101,7 @@ class GenerateDecoder final : public AnswerDecoder {
     at(meta, "output_top_logprobs").each([&](const JsonView& list) {
       const std::size_t at_token = j++;
       if (at_token < choice.logprobs_sent || at_token - choice.logprobs_sent >= out.size()) return;
-      list.each([&](const JsonView& entry) {
-        out[at_token - choice.logprobs_sent].top.push_back(token_of(entry));
-      });
+      list.each([&](const JsonView& entry) { out[at_token - choice.logprobs_sent].top.push_back(token_of(entry)); });
     });
     choice.logprobs_sent = std::max(choice.logprobs_sent, i);
     return out;
@@ -166,8 +164,8 @@ Result<> add_constraint(const inference::Constraint& constraint, Json& out) {
 
 Result<Json> sampling_params(const inference::Generation& generation) {
   static constexpr std::array<std::string_view, 9> kCarried{
-      "temperature", "top_p", "top_k", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty",
-      "ignore_eos",  "seed"};
+      "temperature",      "top_p",      "top_k", "min_p", "repeat_penalty", "frequency_penalty",
+      "presence_penalty", "ignore_eos", "seed"};
   const inference::Sampling& s = generation.sampling;
   if (const auto name = uncarried(s, kCarried)) return cannot(*name);
   if (generation.time_limit) return cannot("a time limit for the answer");

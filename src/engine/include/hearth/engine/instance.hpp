@@ -84,6 +84,8 @@ class Instance {
   virtual bool busy() const = 0;
   /// Memory pressure, first stage.
   virtual void drop_cached_prefixes() = 0;
+  /// False, while memory is short: what loses its KV cells is kept nowhere.
+  virtual void keep_prefixes(bool keep) = 0;
   /// Memory pressure, last stage: prompts longer than this are refused with `unavailable`; 0 lifts it.
   virtual void refuse_prompts_over(std::int32_t tokens) = 0;
   /// Requests that run, wait or come later end with `unavailable`. Does not wait for it.

@@ -37,8 +37,9 @@ struct ModelFacts {
   std::string chat_template;  // Jinja, of the GGUF; empty: none
   std::string bos_token;
   std::string eos_token;
-  bool sliding_window = false;  // some layers see the latest tokens only
-  bool recurrent = false;       // has recurrent state: prefixes cannot be shared
+  std::int32_t sliding_window = 0;  // some layers see so many of the latest tokens only; 0: none
+  std::string answer_grammar;       // of the model's own answers: answer_grammar.hpp; empty: none
+  bool recurrent = false;           // has recurrent state: prefixes cannot be shared
   bool has_encoder = false;
   bool has_decoder = true;
   bool can_infill = false;  // has fill-in-the-middle tokens
