@@ -4,7 +4,6 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-MODEL ?= $(firstword $(wildcard models/starter.gguf ../shared/models/stories656k.gguf))
 # Configure once; ninja re-runs CMake by itself when a CMake file changed.
 configure = test -f build/$(1)/build.ninja || cmake --preset $(1) $(2)
 
@@ -19,7 +18,7 @@ build:  ## the release binary: build/hearth
 	@cmake --build build/release --parallel $(JOBS) --target hearth
 	@ln -sfn release/bin/hearth build/hearth
 
-run: build  ## build, then serve on 127.0.0.1:4327 (MODEL=file.gguf to choose the model)
+run: build  ## build, then serve on 127.0.0.1:4327 (MODEL=file.gguf for another model than the starter)
 	@MODEL="$(MODEL)" tools/run.sh
 
 test:  ## build and run every test

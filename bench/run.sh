@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$(tools/fetch_llama.sh)
-cmake --build build/bench -j "$(nproc)" --target hearth make_model bare decide keys rules scan
+cmake --build build/bench -j "$(nproc)" --target hearth make_model bare machine decide keys rules scan
 peer=build/llama-server
 if [ ! -x "$peer/bin/llama-server" ]; then
   cmake -S "$source" -B "$peer" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release \
@@ -14,6 +14,7 @@ if [ ! -x "$peer/bin/llama-server" ]; then
   cmake --build "$peer" -j "$(nproc)" --target llama-server
 fi
 models=$(bench/make_models.sh)
+build/bench/bin/machine
 node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --bare build/bench/bin/bare --models "$models" "$@"
 node bench/serving.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --models "$models" "$@"
 # Rows of the gateway, when all rows are asked for.

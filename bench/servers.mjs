@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts Hearth or llama-server on a free port and speaks to it: what the benchmarks share.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -32,6 +32,17 @@ export async function startServer(kind, model, { context, parallel, cells = cont
   } else {
     command = [options.llama, ['-m', path, '--port', String(port), '-c', String(cells), '-np', String(parallel), ...(unified ? ['-kvu'] : ['-no-kvu']), '-t', String(threads), '--no-webui', '--log-disable']];
   }
+  return launch(kind, model, port, command);
+}
+/** Hearth with models of the store, loaded on demand within `budget` bytes. */
+export async function startOnDemand(models, budget) {
+  const port = await freePort();
+  for (const model of models) execFileSync(options.hearth, ['import', join(options.models, `${model}.gguf`), '--name', model, '--home', work], { stdio: 'ignore' });
+  const config = join(work, 'on-demand.yaml');
+  writeFileSync(config, `log: {level: warn}\nmemory_budget: ${budget}\n`);
+  return launch('hearth', models[0], port, [options.hearth, ['serve', '--config', config, '--home', work, '--listen', `127.0.0.1:${port}`]]);
+}
+async function launch(kind, model, port, command) {
   const started = performance.now();
   const child = spawn(command[0], command[1], { stdio: ['ignore', 'ignore', 'inherit'] });
   const server = { kind, model, port, child, started };

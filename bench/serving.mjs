@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many users on one machine: Hearth against llama-server of the same source with its best settings, 8 slots, each load
 // with its cache unified and not; the ratios are against the better of the two.
-// usage: node serving.mjs --hearth BIN --llama BIN --models FOLDER [--only shared,prefixes,turns,apart,json,many]
+// usage: node serving.mjs --hearth BIN --llama BIN --models FOLDER [--only shared,prefixes,turns,apart,json,switch,many]
 import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { ask, options, printTable, quantile, random, report, reseed, startServer, stopServer, wanted, work } from './servers.mjs';
@@ -29,7 +29,7 @@ async function closedLoop(clients, requests, run) {
 function figures(answers, elapsed) {
   const pieces = answers.reduce((sum, a) => sum + a.times.length, 0);
   const gaps = answers.flatMap(a => a.times.slice(1).map((t, i) => t - a.times[i]));
-  return { rate: pieces / elapsed * 1000, first: quantile(answers.map(a => a.first), 0.95), stall: Math.max(...gaps), requests: answers.length, elapsed };
+  return { rate: pieces / elapsed * 1000, first: quantile(answers.map(a => a.first), 0.95), first99: quantile(answers.map(a => a.first), 0.99), stall: Math.max(...gaps), requests: answers.length, elapsed };
 }
 
 const warm = server => chat(server, [{ role: 'user', content: words(20) }], 4);
@@ -93,6 +93,30 @@ async function compare(row, title, model, shape, measure, aims) {
   report('  longest stall', hearth.stall, stall, 'ms', hearth.stall / stall, aims[2] ?? '');
 }
 
+/** First tokens of short prompts by turns at two models: both loaded, and with room for one. */
+async function switching() {
+  const first = async (server, model) => {
+    const asked = performance.now();
+    const { times } = await ask(server, '/v1/chat/completions', { model, messages: [{ role: 'user', content: words(8) }], max_tokens: 1 });
+    return times[0] - asked;
+  };
+  const models = ['s135', 'l1b'];
+  for (const [title, budget] of [['both loaded', '20GB'], ['room for one: loaded again', '2GB']]) {
+    const server = await startOnDemand(models, budget);
+    try {
+      for (const model of models) await first(server, model);
+      const took = { s135: [], l1b: [] };
+      for (let i = 0; i < 5; ++i) for (const model of models) took[model].push(await first(server, model));
+      for (const model of models) report(`${title}, other model before: ${model}, first token`, quantile(took[model], 0.5), null, 'ms', null, '');
+      if (budget === '20GB') {
+        const again = [];
+        for (let i = 0; i < 5; ++i) again.push(await first(server, 'l1b'));
+        report('  the same without a switch, l1b', quantile(again, 0.5), null, 'ms', null, '');
+      }
+    } finally { await stopServer(server); }
+  }
+}
+
 const eight = { context: 2048, parallel: 8 };
 try {
   await compare('shared', 's135, 8 clients, one cold prefix of 1,000 tokens', 's135', eight,
@@ -105,11 +129,13 @@ try {
   await compare('apart', 'l1b, the same', 'l1b', eight,
     oneShot({ clients: 8, requests: 8, prefix: 0, groups: 1, user: 200, max: 128 }), ['>= 1.2, aim 2']);
   await compare('json', 's135, 4 clients, JSON Schema', 's135', eight, json, ['>= 1.5, aim 2.5']);
+  if (wanted('switch')) await switching();
   if (wanted('many')) {
-    const server = await startServer('hearth', 's135', { context: 4096, parallel: 16, cells: 32768 });
+    const server = await startServer('hearth', 's135', { context: 4096, parallel: 32, cells: Math.floor(8e9 / 23040) });
     try {
       const r = await many(server);
-      report(`s135, 64 people, prompts of 20 to 3,000 tokens, ${r.requests} of 128 answered: first token, p95`, r.first, null, 'ms', null, 'all answered');
+      report(`s135, 64 people, 8 GB of KV cache, prompts of 20 to 3,000 tokens, ${r.requests} of 128 answered: first token, p95`, r.first, null, 'ms', null, 'all answered');
+      report('  first token, p99', r.first99, null, 'ms', null, '');
       report('  output', r.rate, null, 'tok/s', null, '');
     } finally { await stopServer(server); }
   }

@@ -10,6 +10,7 @@ Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::B
   models::Store::Options options;
   options.root = config.home / "models";
   options.paths = paths;
+  options.offer_starter = config.models.empty() && config.routing.providers.empty();
   for (const auto& model : config.models) options.named.emplace_back(model.name, model.source);
   if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
   if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;

@@ -14,6 +14,7 @@
 #include "hearth/base/log.hpp"
 #include "model_view.hpp"
 #include "pull.hpp"
+#include "starter.hpp"
 #include "web.hpp"
 
 namespace hearth::models {
@@ -33,6 +34,11 @@ OnProgress told_on(asio::any_io_executor executor, OnProgress progress) {
   return [executor = std::move(executor), progress = std::move(progress)](const Progress& line) {
     asio::post(executor, [progress, line] { progress(line); });
   };
+}
+
+const Name& starter_name() {
+  static const Name name = *parse_model_name(kStarter);
+  return name;
 }
 
 class FolderStore final : public Store {
@@ -63,6 +69,11 @@ class FolderStore final : public Store {
   }
 
   Task<Result<>> async_pull(std::string name, bool insecure, OnProgress progress) override {
+    auto built_in = [&] { return is_built_in(name); };
+    if (co_await context_.pool.async_run(built_in)) {
+      if (progress) progress({.status = "comes with the program"});
+      co_return Result<>{};
+    }
     HEARTH_CO_TRY(auto what, parse_pull(name));
     std::string key;
     Flights::Work work;
@@ -97,7 +108,10 @@ class FolderStore final : public Store {
       if (request.from == given) request.from = source;
     }
     const auto tell = told_on(co_await asio::this_coro::executor, std::move(progress));
-    auto create = [&] { return create_model(context_, request, tell); };
+    auto create = [&]() -> Result<> {
+      if (is_built_in(request.from)) HEARTH_CHECKED(make_from_starter(request));
+      return create_model(context_, request, tell);
+    };
     co_return co_await context_.pool.async_run(std::move(create));
   }
 
@@ -112,6 +126,11 @@ class FolderStore final : public Store {
 
   Task<Result<>> async_copy(std::string from, std::string to) override {
     auto copy = [&]() -> Result<> {
+      if (is_built_in(from)) {
+        CreateRequest request{.name = to};
+        HEARTH_CHECKED(make_from_starter(request));
+        return create_model(context_, request, {});
+      }
       HEARTH_TRY(const auto source, parse_model_name(from));
       HEARTH_TRY(const auto target, parse_model_name(to));
       HEARTH_TRY(const auto stored, context_.catalog.read(source));
@@ -126,6 +145,11 @@ class FolderStore final : public Store {
   Task<Result<>> async_remove(std::string name) override {
     auto remove = [&]() -> Result<> {
       HEARTH_TRY(const auto model, parse_model_name(name));
+      if (is_built_in(name)) {
+        return fail(ErrorCode::forbidden,
+                    "'starter' comes with the program and cannot be removed; a configuration that names models or "
+                    "providers does not offer it");
+      }
       return context_.catalog.remove(model);
     };
     co_return co_await context_.pool.async_run(std::move(remove));
@@ -179,11 +203,49 @@ class FolderStore final : public Store {
     auto stored = context_.catalog.read(name);
     if (stored) return view_model(context_, *stored);
     auto error = std::move(stored).error();
+    if (error.code == ErrorCode::not_found && name == starter_name()) return view_starter();
     std::error_code ignored;
     if (error.code == ErrorCode::not_found && std::filesystem::is_regular_file(text, ignored)) {
       error.message += fmt::format("; for the file of that name write ./{}", text);
     }
     return fail(std::move(error));
+  }
+
+  /// Names the model that comes with the program, and the folder has none of that name.
+  bool is_built_in(const std::string& text) {
+    if (is_path(text)) return false;
+    const auto name = parse_model_name(text);
+    if (!name || *name != starter_name()) return false;
+    const auto stored = context_.catalog.read(*name);
+    return !stored && stored.error().code == ErrorCode::not_found;
+  }
+
+  /// FROM starter: its file, and what view_starter() says beside it, unless the request says otherwise.
+  Result<> make_from_starter(CreateRequest& request) {
+    HEARTH_TRY(const Model starter, view_starter());
+    request.from = starter.weights.front();
+    for (const auto& parameter : starter.parameters) {
+      if (std::ranges::find(request.parameters, parameter.first, &Parameters::value_type::first) ==
+          request.parameters.end()) {
+        request.parameters.push_back(parameter);
+      }
+    }
+    return {};
+  }
+
+  static bool has_own_starter(const std::vector<Model>& models) {
+    return std::ranges::any_of(models, [](const Model& model) {
+      const auto name = parse_model_name(model.name);
+      return name && *name == starter_name();
+    });
+  }
+
+  Result<Model> view_starter() {
+    HEARTH_TRY(const auto file, unpack_starter(context_.options.root));
+    HEARTH_TRY(Model model, view_file(context_, file));
+    model.name = kStarter;
+    model.parameters = {{"temperature", "0"}};  // it answers with what it is surest of
+    return model;
   }
 
   Result<std::vector<Model>> list_now() {
@@ -208,6 +270,13 @@ class FolderStore final : public Store {
       }
     }
     std::ranges::move(models, std::back_inserter(all));
+    if (context_.options.offer_starter && !has_own_starter(all)) {
+      if (auto starter = view_starter()) {
+        all.push_back(*std::move(starter));
+      } else {
+        log::warn("model left out", {{"model", kStarter}, {"why", starter.error().message}});
+      }
+    }
     return all;
   }
 

@@ -20,6 +20,9 @@
 
 namespace hearth::models {
 
+/// The model that comes with the program: docs/starter.md.
+inline constexpr const char* kStarter = "starter";
+
 /// One PARAMETER line each; values as written, `stop` may repeat.
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
@@ -84,11 +87,13 @@ using Quantizer =
 /// The models on this machine: $home/models/{blobs/sha256-<hex>, manifests/<host>/<ns>/<model>/<tag>}, Ollama's layout.
 /// A blob has its final name only once its sha256 was verified; writes are temp file, fsync, rename. Safe against
 /// another hearth on the same folder (blobs are content-addressed; manifests are renamed into place).
+/// The name kStarter stands for the model that comes with the program, unless the folder has a model of that name.
 /// Every call may come from any io thread; files are touched on the blocking pool only.
 class Store {
  public:
   struct Options {
     std::filesystem::path root;  // $HEARTH_HOME/models
+    bool offer_starter = false;  // list kStarter, too
     std::vector<std::pair<std::string, std::string>>
         named;          // names given from outside: (name, path or name in the store)
     bool paths = true;  // a name may be a path; off in a server, whose clients must not look for files on this machine
