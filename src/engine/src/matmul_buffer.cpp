@@ -13,6 +13,8 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <thread>
+#include <vector>
 
 #include "matmul_kernel.hpp"
 
@@ -21,6 +23,8 @@ namespace {
 
 /// Up to here each thread quantizes all activations for itself: that costs less than waiting for the others.
 constexpr std::int64_t kAloneMax = 8192;
+/// Bytes that pay for a thread to pack them.
+constexpr std::size_t kPackShare = 1U << 20;
 /// Large products are handed out in pieces, so that a thread that was held up does less.
 constexpr std::int64_t kPiecesPerThread = 4;
 
@@ -143,8 +147,24 @@ void set_tensor(ggml_backend_buffer_t, ggml_tensor* tensor, const void* data, st
   GGML_ASSERT(matrix);
   const auto block = static_cast<std::size_t>(format_of(matrix->quant).block_bytes);
   GGML_ASSERT(offset % block == 0 && size % block == 0);
-  pack(*matrix, offset / block, std::span{static_cast<const std::uint8_t*>(data), size},
-       static_cast<std::uint8_t*>(tensor->data));
+  // libllama loads on one thread, and packing is what a start waits for.
+  const std::span all{static_cast<const std::uint8_t*>(data), size};
+  const std::size_t blocks = size / block;
+  const std::size_t threads = std::clamp<std::size_t>(size / kPackShare, 1, std::thread::hardware_concurrency());
+  std::vector<std::jthread> helpers;
+  for (std::size_t t = 0; t < threads; ++t) {
+    const std::size_t first = blocks * t / threads;
+    const std::size_t last = blocks * (t + 1) / threads;
+    const auto share = [=, &matrix] {
+      pack(*matrix, offset / block + first, all.subspan(first * block, (last - first) * block),
+           static_cast<std::uint8_t*>(tensor->data));
+    };
+    if (t + 1 < threads) {
+      helpers.emplace_back(share);
+    } else {
+      share();
+    }
+  }
 }
 
 constexpr std::align_val_t kAlignment{kCacheLine};
