@@ -40,7 +40,6 @@ providers:
   - {name: strong, kind: compatible, url: "http://127.0.0.1:${strong.address().port}", zone: cloud, models: [{name: m, capabilities: [chat], quality: 0.9, price: {input: 10, output: 10}}]}
 routes:
 ${thresholds.map((t) => `  - {name: "at-${t}", strategy: cascade, targets: [local/starter, strong/m], confidence: ${t}}`).join('\n')}
-  - {name: judge, strategy: cascade, targets: [local/starter], confidence: 0.001}
 policy: {default_label: public, zones: {device: restricted, cloud: public}}
 `);
 /** On one core, where the machine lets a process be put on one. */
@@ -61,7 +60,7 @@ const ask = (model, text, fields = {}) => new Promise((resolve, reject) => {
     response.on('end', () => {
       if (response.statusCode !== 200) return reject(new Error(body));
       const choice = JSON.parse(body).choices[0];
-      resolve({ content: choice.message.content, target: response.headers['x-hearth-target'], confidence: Number(response.headers['x-hearth-confidence'] ?? 0), logprobs: choice.logprobs?.content, took: performance.now() - asked });
+      resolve({ content: choice.message.content, target: response.headers['x-hearth-target'], logprobs: choice.logprobs?.content, took: performance.now() - asked });
     });
   });
   request.on('error', reject);
@@ -84,7 +83,8 @@ async function judge(text, label) {
   const first = logprobs[0].top_logprobs.map(({ token, logprob }) => [intentOf(token), Math.exp(logprob)]);
   const scoped = first.filter(([intent]) => intent !== 'out_of_scope' && intent !== 'about_hearth');
   const sure = Math.max(0, ...scoped.map(([, p]) => p));
-  return { right: intentOf(content) === label, p: Math.exp(logprobs[0].logprob), sure };
+  const mean = Math.exp(logprobs.reduce((sum, { logprob }) => sum + logprob, 0) / logprobs.length);  // what a cascade takes
+  return { right: intentOf(content) === label, refused: !content.startsWith('{'), p: Math.exp(logprobs[0].logprob), mean, sure };
 }
 /** P(a query in scope looks surer than one out of scope). */
 function area(inside, outside) {
@@ -134,11 +134,8 @@ try {
   console.log(`out of scope by confidence, AUROC (aim >= 0.90): ${area(scoped.map((r) => r.sure), foreign.map((r) => r.sure)).toFixed(3)}`);
   console.log(`out of scope found where 90 % of those in scope are accepted (aim >= 60 %): ${share(foreign, (r) => r.sure < accepted)}`);
   console.log(`calibration error of the first token, in scope (aim < 0.05): ${calibrationError(scoped).toFixed(3)}`);
-  const kept = async (text, label) => {
-    const { content, confidence } = await ask('judge', text);
-    return { p: confidence, right: intentOf(content) === label ? 1 : 0 };
-  };
-  const judged = (await all([...inScope, ...outOfScope], 4, kept)).filter(({ p }) => p > 0);  // 0: it refused, which a cascade sees
+  // A refusal escalates whatever its probability, so only answers count.
+  const judged = [...scoped, ...foreign].filter(({ refused }) => !refused).map(({ mean, right }) => ({ p: mean, right: right ? 1 : 0 }));
   const fit = platt(judged);
   console.log(`calibration error of the cascade's confidence, with queries out of scope: ${calibrationError(judged).toFixed(3)}, five folds calibrated ${calibrationError(crossFitted(judged)).toFixed(3)}; `
     + `calibration: {local/starter: {scale: ${fit.scale.toFixed(2)}, shift: ${fit.shift.toFixed(2)}}}`);
