@@ -13,7 +13,7 @@ hearth_test(engine_constraint_test
   SOURCES
     tests/answer_grammar_test.cpp tests/constraint_acceptor.cpp tests/constraint_test.cpp tests/constraint_gbnf_test.cpp tests/mask_test.cpp
     tests/schema_corpus_test.cpp tests/schema_grammar_test.cpp
-  DEPS hearth::engine llama nlohmann_json::nlohmann_json)
+  DEPS hearth::engine llama nlohmann_json::nlohmann_json TIMEOUT 300)
 if(TARGET engine_constraint_test)
   target_include_directories(engine_constraint_test SYSTEM PRIVATE "${HEARTH_LLAMA_SOURCE_DIR}/src")
 endif()
