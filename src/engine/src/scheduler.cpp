@@ -35,7 +35,8 @@ void Scheduler::enqueue(std::unique_ptr<Sequence> sequence) {
   sequence->arrival = ++arrivals_;
   const std::string principal = sequence->principal;
   const std::int32_t priority = sequence->priority;
-  waiting_.push(principal, priority, std::move(sequence));
+  const Deadline latest = sequence->latest_start;
+  waiting_.push(principal, priority, std::move(sequence), latest);
 }
 
 Scheduler::Match Scheduler::find_prefix(const Sequence& sequence) const {
@@ -86,11 +87,11 @@ bool Scheduler::fits(const Sequence& sequence, const Match& match) const {
   return needed + kAnswerReserve <= ledger_.free() + reclaimable - promised;
 }
 
-void Scheduler::admit() {
+void Scheduler::admit(Clock::time_point now) {
   wake_blocked();
   while (!waiting_.empty() && static_cast<std::int32_t>(running_.size()) < limits_.parallel) {
     const auto gain = [this](const std::unique_ptr<Sequence>& sequence) { return find_prefix(*sequence).gain(); };
-    const auto next = waiting_.next(gain);
+    const auto next = waiting_.next(now, gain);
     const Match match = find_prefix(*next->item);
     if (!fits(*next->item, match)) return;  // first in line keeps its place: nobody overtakes it for ever
     running_.push_back(waiting_.take(next));

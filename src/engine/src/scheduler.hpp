@@ -66,7 +66,7 @@ class Scheduler {
 
   void enqueue(std::unique_ptr<Sequence> sequence);
   /// Moves waiting sequences to the running ones while cells and places allow.
-  void admit();
+  void admit(Clock::time_point now);
   /// The next step's work; its cells are reserved. May preempt. Every slice must then be committed or rolled back.
   /// Guesses get what is left: no cell is taken from anybody for them.
   std::vector<Slice> plan(std::int32_t budget);

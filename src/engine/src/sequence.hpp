@@ -39,6 +39,7 @@ struct Sequence {
 
   std::string principal;
   std::int32_t priority = 0;
+  Deadline latest_start;      // must begin before it to end before its request's deadline
   std::string salt;           // prefixes are shared between equal salts only
   bool share = true;          // may take and leave prefixes
   bool all_outputs = false;   // wants logits of every prompt token

@@ -49,6 +49,10 @@ std::int32_t StepBudget::tokens(std::int32_t generating) const noexcept {
   return std::min(batch_, generating + prompt);
 }
 
+std::chrono::duration<double> StepBudget::expects(std::int32_t prompt, std::int32_t answer) const noexcept {
+  return std::chrono::duration<double>{prompt * per_token_ + answer * answers_};
+}
+
 void StepBudget::observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept {
   if (tokens < kPrefillSampleMin) return;  // dominated by the cost of streaming the weights once
   average(per_token_, took.count() / tokens);

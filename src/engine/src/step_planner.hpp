@@ -41,6 +41,8 @@ class StepBudget {
   std::int32_t tokens(std::int32_t generating) const noexcept;
   /// What a prompt's token takes; 0 before one was measured.
   double seconds_a_token() const noexcept { return per_token_; }
+  /// How long a prompt and its answer take alone; nothing before some were measured.
+  std::chrono::duration<double> expects(std::int32_t prompt, std::int32_t answer) const noexcept;
   /// `tokens` of prompts took so long.
   void observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept;
   /// One token of each generating sequence took so long.

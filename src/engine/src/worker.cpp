@@ -80,8 +80,9 @@ void Worker::run() {
   async::set_thread_name("model");
   while (take_commands()) {
     drop_ended();
-    scheduler_.admit();
-    for (const auto& sequence : scheduler_.running()) sequence->answer->admitted(Clock::now());
+    const Clock::time_point now = Clock::now();
+    scheduler_.admit(now);
+    for (const auto& sequence : scheduler_.running()) sequence->answer->admitted(now);
     run_step();
     run_embedding();
     publish();
@@ -106,7 +107,10 @@ bool Worker::take_commands() {
   lock.unlock();
   for (Command& command : commands) {
     if (auto* submit = std::get_if<Submit>(&command)) {
-      for (auto& choice : submit->choices) scheduler_.enqueue(std::move(choice));
+      for (auto& choice : submit->choices) {
+        choice->latest_start = latest_start(*choice);
+        scheduler_.enqueue(std::move(choice));
+      }
     } else if (auto* embed = std::get_if<Embed>(&command)) {
       embeds_.push_back(std::move(*embed));
     } else if (std::holds_alternative<DropCached>(command)) {
@@ -117,6 +121,15 @@ bool Worker::take_commands() {
     }
   }
   return true;
+}
+
+Deadline Worker::latest_start(const Sequence& sequence) const {
+  const Deadline deadline = sequence.answer->request().deadline;
+  if (!deadline.reachable()) return deadline;
+  const std::int32_t limit = sequence.answer->options().max_tokens;
+  const std::int32_t answer = limit < 0 ? kUsualAnswer : std::min(limit, kUsualAnswer);
+  const auto alone = std::chrono::duration_cast<Clock::duration>(budget_.expects(sequence.prompt, answer));
+  return Deadline{deadline.at() - kBeside * alone};
 }
 
 void Worker::drop_ended() {

@@ -4,8 +4,10 @@
 #include <ggml.h>
 #include <gguf.h>
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <stdexcept>
 
 namespace hearth::engine::tests {
@@ -74,7 +76,103 @@ void add_vocabulary(File& file) {
     file.flag(key, true);
 }
 
+std::unique_ptr<gguf_context, FreeFile> open_file(const std::filesystem::path& path) {
+  std::unique_ptr<gguf_context, FreeFile> file{gguf_init_from_file(path.c_str(), {.no_alloc = true, .ctx = nullptr})};
+  if (!file) throw std::runtime_error("cannot read " + path.string());
+  return file;
+}
+
+/// A language model of random weights.
+class RandomModel : public File {
+ public:
+  RandomModel(const std::filesystem::path& base, std::string architecture, std::uint32_t layers)
+      : architecture_{std::move(architecture)} {
+    const auto from = open_file(base);
+    words_ = static_cast<std::int64_t>(gguf_get_arr_n(from.get(), gguf_find_key(from.get(), "tokenizer.ggml.tokens")));
+    gguf_set_kv(raw(), from.get());
+    text("general.architecture", architecture_.c_str());
+    setting("context_length", 512U);
+    setting("embedding_length", static_cast<std::uint32_t>(kRandomWidth));
+    setting("block_count", layers);
+    matrix("token_embd", kRandomWidth, words_);
+    vector("output_norm", kRandomWidth, one);
+  }
+  static constexpr std::int64_t kRandomWidth = 64;
+
+  void setting(const char* key, std::uint32_t value) { number((architecture_ + "." + key).c_str(), value); }
+  void setting(const char* key, float value) { real((architecture_ + "." + key).c_str(), value); }
+  /// Values that keep the size of what is multiplied by them.
+  void matrix(const std::string& name, std::int64_t width, std::int64_t rows) {
+    std::normal_distribution<float> value{0, 1 / std::sqrt(static_cast<float>(width))};
+    tensor(name + ".weight", width, rows, [&](std::int64_t) { return value(random_); });
+  }
+  void vector(const std::string& name, std::int64_t size, float (*value)(std::int64_t)) {
+    tensor(name + ".weight", size, 0, value);
+  }
+
+ private:
+  std::string architecture_;
+  std::mt19937 random_{7};
+  std::int64_t words_ = 0;
+};
+
 }  // namespace
+
+void make_sliding(const std::filesystem::path& base, const std::filesystem::path& path, std::uint32_t window) {
+  constexpr std::int64_t kSize = RandomModel::kRandomWidth;
+  RandomModel model{base, "gemma2", 4};
+  model.setting("feed_forward_length", 128U);
+  model.setting("attention.head_count", 4U);
+  model.setting("attention.head_count_kv", 2U);
+  model.setting("attention.key_length", 16U);
+  model.setting("attention.value_length", 16U);
+  model.setting("attention.sliding_window", window);
+  model.setting("attention.layer_norm_rms_epsilon", 1e-6F);
+  for (int layer = 0; layer < 4; ++layer) {
+    const std::string block = "blk." + std::to_string(layer) + ".";
+    for (const char* norm : {"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"})
+      model.vector(block + norm, kSize, one);
+    model.matrix(block + "attn_q", kSize, 64);
+    model.matrix(block + "attn_k", kSize, 32);
+    model.matrix(block + "attn_v", kSize, 32);
+    model.matrix(block + "attn_output", 64, kSize);
+    model.matrix(block + "ffn_gate", kSize, 128);
+    model.matrix(block + "ffn_up", kSize, 128);
+    model.matrix(block + "ffn_down", 128, kSize);
+  }
+  model.write(path);
+}
+
+void make_recurrent(const std::filesystem::path& base, const std::filesystem::path& path) {
+  constexpr std::int64_t kSize = RandomModel::kRandomWidth;
+  constexpr std::int64_t kInner = 2 * kSize;
+  constexpr std::uint32_t kState = 16;
+  constexpr std::uint32_t kRank = 4;
+  RandomModel model{base, "mamba", 2};
+  model.setting("feed_forward_length", 0U);
+  model.setting("attention.head_count", 0U);
+  model.setting("attention.layer_norm_rms_epsilon", 1e-5F);
+  model.setting("ssm.conv_kernel", 4U);
+  model.setting("ssm.inner_size", static_cast<std::uint32_t>(kInner));
+  model.setting("ssm.state_size", kState);
+  model.setting("ssm.time_step_rank", kRank);
+  for (int layer = 0; layer < 2; ++layer) {
+    const std::string block = "blk." + std::to_string(layer) + ".";
+    model.vector(block + "attn_norm", kSize, one);
+    model.matrix(block + "ssm_in", kSize, 2 * kInner);
+    model.matrix(block + "ssm_conv1d", 4, kInner);
+    model.tensor(block + "ssm_conv1d.bias", kInner, 0, zero);
+    model.matrix(block + "ssm_x", kInner, kRank + 2 * kState);
+    model.matrix(block + "ssm_dt", kRank, kInner);
+    model.tensor(block + "ssm_dt.bias", kInner, 0, zero);
+    // States that fade at different speeds, as Mamba begins its training (-1 to -16).
+    model.tensor(block + "ssm_a", kState, kInner,
+                 [](std::int64_t i) { return -1.0F - static_cast<float>(i % kState); });
+    model.tensor(block + "ssm_d", kInner, 0, one);
+    model.matrix(block + "ssm_out", kInner, kSize);
+  }
+  model.write(path);
+}
 
 void make_reranker(const std::filesystem::path& path) {
   File file;
@@ -117,9 +215,7 @@ void make_reranker(const std::filesystem::path& path) {
 }
 
 void make_adapter(const std::filesystem::path& base, const std::filesystem::path& path, float weight) {
-  const std::unique_ptr<gguf_context, FreeFile> model{
-      gguf_init_from_file(base.c_str(), {.no_alloc = true, .ctx = nullptr})};
-  if (!model) throw std::runtime_error("cannot read " + base.string());
+  const auto model = open_file(base);
   const auto number = [&](const char* key) {
     return static_cast<std::int64_t>(gguf_get_val_u32(model.get(), gguf_find_key(model.get(), key)));
   };

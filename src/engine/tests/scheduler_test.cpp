@@ -86,7 +86,7 @@ struct RigWith {
 
   /// One step; sequences whose prompt is done get one more token. Returns the slices' sizes by sequence.
   std::map<Sequence*, std::int32_t> step(std::int32_t budget, int next_token = 7) {
-    scheduler.admit();
+    scheduler.admit({});
     std::map<Sequence*, std::int32_t> counts;
     for (const auto& slice : scheduler.plan(budget)) {
       scheduler.commit(slice);
@@ -183,7 +183,7 @@ TEST(Scheduler, PreemptionSparesTheOlderAndTheMoreImportant) {
 TEST(Scheduler, AStepThatDidNotHappenIsTakenBack) {
   Rig rig{kLimits};
   rig.scheduler.enqueue(prompt(0, 100));
-  rig.scheduler.admit();
+  rig.scheduler.admit({});
   for (const auto& slice : rig.scheduler.plan(64)) rig.scheduler.roll_back(slice);
   EXPECT_EQ(rig.scheduler.cells_used(), 0);
   EXPECT_EQ(rig.step(64).begin()->second, 64);

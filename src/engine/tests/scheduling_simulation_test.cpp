@@ -61,7 +61,7 @@ class Simulation {
 
   void step() {
     ++step_;
-    scheduler_.admit();
+    scheduler_.admit({});
     const auto slices = scheduler_.plan(kBudget);
     const auto planned = std::accumulate(slices.begin(), slices.end(), 0,
                                          [](std::int32_t sum, const auto& slice) { return sum + slice.count; });

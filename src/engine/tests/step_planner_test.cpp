@@ -68,5 +68,13 @@ TEST(StepBudget, ShrinksWhenStreamsRunAndStepsAreSlow) {
   EXPECT_EQ(budget.tokens(4), 512);
 }
 
+TEST(StepBudget, SaysHowLongARequestTakesAlone) {
+  StepBudget budget{std::chrono::milliseconds{200}, 512};
+  EXPECT_EQ(budget.expects(1000, 1000).count(), 0) << "nothing is known";
+  budget.observe_prompt(100, std::chrono::milliseconds{100});
+  budget.observe_answers(std::chrono::milliseconds{20});
+  EXPECT_DOUBLE_EQ(budget.expects(1000, 100).count(), 3.0);
+}
+
 }  // namespace
 }  // namespace hearth::engine

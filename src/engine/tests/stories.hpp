@@ -55,6 +55,10 @@ class Stories : public ::testing::Test {
             PrefixKeeping prefixes = {}) {
     const auto path = shared_model(name);
     if (path.empty()) GTEST_SKIP() << "../shared/models is not here";
+    load_file(path, std::move(options), std::move(observer), std::move(prefixes));
+  }
+  void load_file(const std::filesystem::path& path, LoadOptions options, std::shared_ptr<Observer> observer = nullptr,
+                 PrefixKeeping prefixes = {}) {
     options.weights = {path};
     options.threads = 2;
     auto model = Model::load(options);
