@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "hearth/base/checksum.hpp"
+#include "matmul_kernel.hpp"
 
 namespace hearth::engine {
 namespace {
 
 constexpr double kFade = 0.9;          // of acceptance, for each guess
 constexpr double kCostFade = 0.98;     // of costs, for each step
+constexpr double kSpreadMin = 1e-3;    // of steps' sizes, relative, that tells a slope from noise
 constexpr double kMostCertain = 0.98;  // nothing is believed more than that
 
 std::uint64_t hash_of(std::span<const inference::TokenId> tokens) {
@@ -51,7 +53,7 @@ void Acceptance::observe(std::size_t accepted, std::size_t guessed) {
 }
 
 void StepCost::observe(std::int32_t tokens, double seconds) {
-  const double x = tokens;
+  const double x = columns(tokens);
   for (double* sum : {&weight_, &x_, &y_, &xx_, &xy_}) *sum *= kCostFade;
   weight_ += 1;
   x_ += x;
@@ -60,25 +62,55 @@ void StepCost::observe(std::int32_t tokens, double seconds) {
   xy_ += x * seconds;
 }
 
-double StepCost::per_token() const {
-  if (weight_ == 0) return 0;
-  const double spread = xx_ - x_ * x_ / weight_;
-  if (spread < 1e-6 * xx_) return x_ > 0 ? y_ / x_ : 0;
-  return std::clamp((xy_ - x_ * y_ / weight_) / spread, 0.0, y_ / x_);
+double StepCost::columns(std::int32_t tokens) {
+  const std::int32_t rest = tokens % kPanelMax;
+  return tokens - rest + (rest > 0 ? panel_width(rest) : 0);
+}
+
+double StepCost::spread() const { return weight_ > 0 ? xx_ - x_ * x_ / weight_ : 0; }
+
+bool StepCost::tells_slope() const { return spread() > kSpreadMin * xx_; }
+
+double StepCost::per_column() const {
+  if (x_ <= 0) return 0;
+  if (!tells_slope()) return y_ / x_;
+  return std::clamp((xy_ - x_ * y_ / weight_) / spread(), 0.0, y_ / x_);
 }
 
 double StepCost::step(std::int32_t tokens) const {
   if (weight_ == 0) return 0;
-  return std::max(0.0, y_ / weight_ + per_token() * (tokens - x_ / weight_));
+  return std::max(0.0, y_ / weight_ + per_column() * (columns(tokens) - x_ / weight_));
 }
 
-std::size_t guesses_that_pay(double acceptance, double step_seconds, std::int32_t streams, double token_seconds,
-                             std::size_t most) {
-  const double worth = step_seconds / std::max(streams, 1);
-  double chance = acceptance;
-  std::size_t count = 0;
-  for (; count < most && chance * worth > token_seconds; ++count) chance *= acceptance;
-  return count;
+std::vector<std::size_t> guesses_that_pay(std::span<const Guessable> guessable, std::int32_t tokens,
+                                          std::int32_t streams, const StepCost& cost) {
+  struct Guess {
+    std::size_t stream;
+    double chance;  // that all before it and it are right
+  };
+  std::vector<Guess> guesses;
+  for (std::size_t i = 0; i < guessable.size(); ++i) {
+    double chance = 1;
+    for (std::size_t n = 0; n < guessable[i].most; ++n) guesses.push_back({i, chance *= guessable[i].acceptance});
+  }
+  std::ranges::sort(guesses, [](const Guess& a, const Guess& b) {
+    return a.chance != b.chance ? a.chance > b.chance : a.stream < b.stream;
+  });
+  const double alone = cost.step(tokens);
+  const double worth = alone / std::max(streams, 1);
+  double gained = 0;
+  double best = 0;
+  std::size_t taken = 0;
+  for (std::size_t n = 0; n < guesses.size(); ++n) {
+    gained += guesses[n].chance * worth - guessable[guesses[n].stream].extra_seconds;
+    const double net = gained - (cost.step(tokens + static_cast<std::int32_t>(n) + 1) - alone);
+    if (net <= best) continue;
+    best = net;
+    taken = n + 1;
+  }
+  std::vector<std::size_t> lengths(guessable.size());
+  for (const Guess& guess : std::span{guesses}.first(taken)) ++lengths[guess.stream];
+  return lengths;
 }
 
 }  // namespace hearth::engine

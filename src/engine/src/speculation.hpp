@@ -41,22 +41,34 @@ class Acceptance {
   double rate_;
 };
 
-/// What a step takes by the number of tokens that it computes: base + tokens * per_token, fitted by least squares to
-/// steps whose past fades. Steps of one size only tell no slope: then a token is taken for a whole step's time.
+/// What a step takes by the number of tokens that it computes: base + columns * per_column, fitted by least squares to
+/// steps whose past fades. Kernels compute columns in panels of a few widths, so nine tokens cost what twelve do.
 class StepCost {
  public:
   void observe(std::int32_t tokens, double seconds);
+  /// 0 before the first.
   double step(std::int32_t tokens) const;
-  double per_token() const;
+  /// Steps of one size only do not tell what a token more costs: then it is taken to be in proportion.
+  bool tells_slope() const;
 
  private:
+  static double columns(std::int32_t tokens);
+  double spread() const;
+  double per_column() const;
   double weight_ = 0, x_ = 0, y_ = 0, xx_ = 0, xy_ = 0;
 };
 
-/// How many guessed tokens of one stream pay: another one does as long as the chance that it is reached and right,
-/// times what a token of a stream is worth (a step's time over the streams it serves), is more than what computing it
-/// costs. `acceptance` below 1; seconds; `most` at most.
-std::size_t guesses_that_pay(double acceptance, double step_seconds, std::int32_t streams, double token_seconds,
-                             std::size_t most);
+/// One stream that can be guessed.
+struct Guessable {
+  double acceptance = 0;     // of a guess, below 1
+  std::size_t most = 0;      // guesses
+  double extra_seconds = 0;  // that one costs beside its place in the step
+};
+
+/// How many guesses of each stream pay in a step of `tokens` that serves `streams`: the likeliest ones, as many as make
+/// the most of what they are worth (the chance that one is reached and right, times a step's time over the streams it
+/// serves) less what the step takes longer for all of them.
+std::vector<std::size_t> guesses_that_pay(std::span<const Guessable> guessable, std::int32_t tokens,
+                                          std::int32_t streams, const StepCost& cost);
 
 }  // namespace hearth::engine

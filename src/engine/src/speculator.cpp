@@ -6,22 +6,22 @@
 namespace hearth::engine {
 namespace {
 
-// Guesses that seem not to pay, of which one is computed: prices and texts change.
-constexpr std::uint32_t kTryEvery = 16;         // where they are mostly right
+// Steps without guesses, of which one tries one all the same: prices and texts change.
+constexpr std::uint32_t kTryEvery = 32;         // where they are mostly right
 constexpr std::uint32_t kTrySeldomEvery = 256;  // of a draft model that is mostly wrong: nothing else would tell
+constexpr double kMostlyRight = 0.5;
 
 std::int32_t room(const Sequence& sequence, std::int32_t rows, std::int32_t context) {
-  return std::min({static_cast<std::int32_t>(Speculator::kMost), rows, context - sequence.size() - 1});
+  return std::clamp(std::min(rows, context - sequence.size() - 1), 0, static_cast<std::int32_t>(Speculator::kMost));
 }
 
 }  // namespace
 
-std::size_t Speculator::length_that_pays(double acceptance, double extra_seconds, std::size_t most,
-                                         std::uint32_t rarely) {
-  if (mode_ == Speculation::always) return most;
-  const std::size_t pays =
-      guesses_that_pay(acceptance, step_seconds_, streams_, cost_.per_token() + extra_seconds, most);
-  return pays == 0 && most > 0 && rarely > 0 && ++untried_ % rarely == 0 ? 1 : pays;
+std::vector<std::size_t> Speculator::lengths_that_pay(std::span<const Guessable> guessable, std::int32_t tokens) const {
+  if (mode_ != Speculation::always) return guesses_that_pay(guessable, tokens, streams_, cost_);
+  std::vector<std::size_t> all;
+  for (const Guessable& stream : guessable) all.push_back(stream.most);
+  return all;
 }
 
 void Speculator::propose(std::span<const std::unique_ptr<Sequence>> running, std::int32_t rows, std::int32_t context) {
@@ -36,43 +36,69 @@ void Speculator::propose(std::span<const std::unique_ptr<Sequence>> running, std
     tokens += sequence->remaining();
   }
   if (streams.empty()) return;
-  step_seconds_ = cost_.step(tokens);
+  ++steps_;
   streams_ = static_cast<std::int32_t>(streams.size());
-  std::vector<Sequence*> unguessed;
-  for (Sequence* sequence : streams) {
-    const std::int32_t most = room(*sequence, rows, context);
-    auto& guessing = sequence->guessing;
-    if (most > 0) sequence->draft = guessing.lookup.guess(sequence->tokens, static_cast<std::size_t>(most));
-    if (sequence->draft.empty()) {
-      unguessed.push_back(sequence);
-      continue;
-    }
-    guessing.shadow = sequence->draft.front();
-    guessing.by_model = false;
-    // Looking up is judged without computing it, so what is mostly wrong need not be tried.
-    const std::uint32_t rarely = guessing.lookups.rate() > 0.5 ? kTryEvery : 0;
-    sequence->draft.resize(length_that_pays(guessing.lookups.rate(), 0, sequence->draft.size(), rarely));
-    rows -= static_cast<std::int32_t>(sequence->draft.size());
-    if (sequence->draft.empty()) unguessed.push_back(sequence);
-  }
-  if (draft_) ask_draft_model(unguessed, rows, context);
+  const std::int32_t looked_up = look_up(streams, rows, context, tokens);
+  if (draft_) ask_draft_model(streams, rows - looked_up, context, tokens + looked_up);
 }
 
-void Speculator::ask_draft_model(std::span<Sequence* const> streams, std::int32_t& rows, std::int32_t context) {
-  std::vector<DraftModel::Ask> asks;
-  std::vector<Sequence*> who;
+/// How many guesses were made.
+std::int32_t Speculator::look_up(std::span<Sequence* const> streams, std::int32_t rows, std::int32_t context,
+                                 std::int32_t tokens) {
+  std::vector<Guessable> guessable;
   for (Sequence* sequence : streams) {
     auto& guessing = sequence->guessing;
+    const auto most = static_cast<std::size_t>(room(*sequence, rows, context));
+    sequence->draft = guessing.lookup.guess(sequence->tokens, most);
+    if (!sequence->draft.empty()) guessing.shadow = sequence->draft.front();
+    guessing.by_model = false;
+    guessable.push_back({.acceptance = guessing.lookups.rate(), .most = sequence->draft.size()});
+  }
+  std::vector<std::size_t> lengths = lengths_that_pay(guessable, tokens);
+  // Looking up is judged without computing it; what a guess costs is not.
+  const auto likely = std::ranges::max_element(guessable, {}, &Guessable::acceptance);
+  if (!cost_.tells_slope() && steps_ % kTryEvery == 0 && likely->acceptance > kMostlyRight && likely->most > 0) {
+    std::size_t& length = lengths[static_cast<std::size_t>(likely - guessable.begin())];
+    length = std::max<std::size_t>(length, 1);
+  }
+  std::int32_t made = 0;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const auto length = std::min(lengths[i], static_cast<std::size_t>(std::max(0, rows - made)));
+    streams[i]->draft.resize(length);
+    made += static_cast<std::int32_t>(length);
+  }
+  return made;
+}
+
+void Speculator::ask_draft_model(std::span<Sequence* const> streams, std::int32_t rows, std::int32_t context,
+                                 std::int32_t tokens) {
+  std::vector<Guessable> guessable;
+  std::vector<Sequence*> unguessed;
+  for (Sequence* sequence : streams) {
+    if (!sequence->draft.empty()) continue;
+    auto& guessing = sequence->guessing;
     if (!guessing.drafts) guessing.drafts = drafts_;
-    const std::int32_t most = room(*sequence, rows, context);
-    const std::size_t length =
-        most <= 0 ? 0
-                  : length_that_pays(guessing.drafts->rate(), draft_seconds_ / streams_, static_cast<std::size_t>(most),
-                                     guessing.drafts->rate() > 0.5 ? kTryEvery : kTrySeldomEvery);
+    unguessed.push_back(sequence);
+    guessable.push_back({.acceptance = guessing.drafts->rate(),
+                         .most = static_cast<std::size_t>(room(*sequence, rows, context)),
+                         .extra_seconds = draft_seconds_ / streams_});
+  }
+  if (unguessed.empty()) return;
+  std::vector<std::size_t> lengths = lengths_that_pay(guessable, tokens);
+  // Each stream in its turn, so that a step tries one at most.
+  const std::size_t turn = steps_ / kTryEvery % unguessed.size();
+  const bool seldom = steps_ % kTrySeldomEvery == 0;
+  if (steps_ % kTryEvery == 0 && (guessable[turn].acceptance > kMostlyRight || seldom)) {
+    lengths[turn] = std::max(lengths[turn], std::min<std::size_t>(1, guessable[turn].most));
+  }
+  std::vector<DraftModel::Ask> asks;
+  std::vector<Sequence*> who;
+  for (std::size_t i = 0; i < unguessed.size(); ++i) {
+    const auto length = std::min(lengths[i], static_cast<std::size_t>(std::max(0, rows)));
     if (length == 0) continue;
     rows -= static_cast<std::int32_t>(length);
-    asks.push_back({.id = sequence->id, .tokens = sequence->tokens, .most = length, .guess = {}});
-    who.push_back(sequence);
+    asks.push_back({.id = unguessed[i]->id, .tokens = unguessed[i]->tokens, .most = length, .guess = {}});
+    who.push_back(unguessed[i]);
   }
   if (asks.empty()) return;
   const double took = draft_->guess(asks);

@@ -31,18 +31,20 @@ class Speculator {
   std::uint64_t bytes() const { return draft_ ? draft_->bytes() : 0; }
 
  private:
-  /// `rarely`: of so many times that it seems not to pay one is tried all the same.
-  std::size_t length_that_pays(double acceptance, double extra_seconds, std::size_t most, std::uint32_t rarely);
-  void ask_draft_model(std::span<Sequence* const> streams, std::int32_t& rows, std::int32_t context);
+  /// Which guesses pay in a step of `tokens`; with none of them, one is tried now and then.
+  std::vector<std::size_t> lengths_that_pay(std::span<const Guessable> guessable, std::int32_t tokens) const;
+  std::int32_t look_up(std::span<Sequence* const> streams, std::int32_t rows, std::int32_t context,
+                       std::int32_t tokens);
+  void ask_draft_model(std::span<Sequence* const> streams, std::int32_t rows, std::int32_t context,
+                       std::int32_t tokens);
 
   Speculation mode_;
   std::unique_ptr<DraftModel> draft_;
   StepCost cost_;
-  double step_seconds_ = 0;   // of the step that is planned, without guesses
-  std::int32_t streams_ = 0;  // in it
+  std::int32_t streams_ = 0;  // in the step that is planned
+  std::uint32_t steps_ = 0;
   double draft_seconds_ = 0;  // of the draft model for one more guess of every stream
   Acceptance drafts_{0.7};    // of the draft model over all streams, where new ones begin
-  std::uint32_t untried_ = 0;
 };
 
 }  // namespace hearth::engine

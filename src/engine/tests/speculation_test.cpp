@@ -49,27 +49,65 @@ TEST(Acceptance, FollowsWhatIsSeen) {
   EXPECT_LT(acceptance.rate(), 0.05);
 }
 
-TEST(StepCost, FindsBaseAndSlope) {
+StepCost cost_of(double base, double per_column) {
   StepCost cost;
-  for (int i = 0; i < 100; ++i) cost.observe(1 + i % 8, 0.010 + 0.002 * (1 + i % 8));
-  EXPECT_NEAR(cost.per_token(), 0.002, 1e-6);
+  for (int i = 0; i < 100; ++i) cost.observe(i % 2 == 0 ? 4 : 8, base + per_column * (i % 2 == 0 ? 4 : 8));
+  return cost;
+}
+
+TEST(StepCost, FindsBaseAndSlope) {
+  const StepCost cost = cost_of(0.010, 0.002);
+  EXPECT_TRUE(cost.tells_slope());
   EXPECT_NEAR(cost.step(1), 0.012, 1e-6);
+  EXPECT_NEAR(cost.step(16), 0.042, 1e-5);
   EXPECT_NEAR(cost.step(20), 0.050, 1e-5);
+}
+
+TEST(StepCost, CountsWholePanels) {
+  const StepCost cost = cost_of(0.010, 0.002);
+  EXPECT_DOUBLE_EQ(cost.step(9), cost.step(12));
+  EXPECT_GT(cost.step(13), cost.step(12));
+  EXPECT_DOUBLE_EQ(cost.step(21), cost.step(22));
 }
 
 TEST(StepCost, OneSizeAloneTellsNoSlope) {
   StepCost cost;
+  EXPECT_EQ(cost.step(1), 0);
   for (int i = 0; i < 10; ++i) cost.observe(1, 0.02);
-  EXPECT_NEAR(cost.per_token(), 0.02, 1e-9) << "so nothing is guessed until something was tried";
+  EXPECT_FALSE(cost.tells_slope());
+  EXPECT_NEAR(cost.step(2), 0.04, 1e-9) << "so nothing is guessed until something was tried";
   EXPECT_NEAR(cost.step(1), 0.02, 1e-9);
+  cost.observe(2, 0.021);
+  EXPECT_TRUE(cost.tells_slope());
+  for (int i = 0; i < 500; ++i) cost.observe(1, 0.02);
+  EXPECT_FALSE(cost.tells_slope()) << "what was seen once fades";
+}
+
+using Lengths = std::vector<std::size_t>;
+Lengths pay(std::vector<Guessable> guessable, std::int32_t streams, const StepCost& cost) {
+  return guesses_that_pay(guessable, streams, streams, cost);
 }
 
 TEST(GuessesThatPay, AsManyAsAreWorthTheirCost) {
-  EXPECT_EQ(guesses_that_pay(0.9, 0.020, 1, 0.002, 8), 8U);
-  EXPECT_EQ(guesses_that_pay(0.5, 0.020, 1, 0.002, 8), 3U) << "0.5^4 * 20 ms is less than 2";
-  EXPECT_EQ(guesses_that_pay(0.5, 0.020, 8, 0.002, 8), 0U) << "eight streams share the step already";
-  EXPECT_EQ(guesses_that_pay(0.9, 0.020, 1, 0.020, 8), 0U) << "a token costs as much as a step";
-  EXPECT_EQ(guesses_that_pay(0.0, 0.020, 1, 0.000, 8), 0U);
+  const StepCost cost = cost_of(0.020, 0.002);
+  EXPECT_EQ(pay({{.acceptance = 0.85, .most = 8}}, 1, cost), (Lengths{7})) << "nine columns would cost as twelve do";
+  EXPECT_EQ(pay({{.acceptance = 0.5, .most = 8}}, 1, cost), (Lengths{3})) << "0.5^4 * 22 ms is less than 2";
+  EXPECT_EQ(pay({{.acceptance = 0.98, .most = 2}}, 1, cost), (Lengths{2}));
+  EXPECT_EQ(pay({{.acceptance = 0.0, .most = 8}}, 1, cost), (Lengths{0}));
+  EXPECT_EQ(pay({{.acceptance = 0.9, .most = 8, .extra_seconds = 0.020}}, 1, cost), (Lengths{0}));
+  EXPECT_EQ(pay({{.acceptance = 0.9, .most = 8}}, 1, cost_of(0, 0.010)), (Lengths{0})) << "a token costs a step";
+  EXPECT_EQ(pay({}, 1, cost), Lengths{});
+}
+
+TEST(GuessesThatPay, OneGuessBesideEightStreamsDoesNotButAPanelFullOfThemDoes) {
+  const StepCost cost = cost_of(0.020, 0.001);  // 28 ms for eight: a token is worth 3.5, four columns more cost 4
+  std::vector<Guessable> streams(8, {.acceptance = 0.0, .most = 8});
+  streams[2].acceptance = 0.5;
+  EXPECT_EQ(pay(streams, 8, cost), Lengths(8));
+  for (Guessable& stream : streams) stream.acceptance = 0.5;
+  EXPECT_EQ(pay(streams, 8, cost), Lengths(8, 1));
+  streams[5].acceptance = 0.95;
+  EXPECT_GT(pay(streams, 8, cost)[5], 1U) << "the likeliest first";
 }
 
 }  // namespace
