@@ -32,6 +32,7 @@ struct Attention {
 
   static constexpr std::int64_t kHeadStep = 16;
   static constexpr std::int64_t kHeadSizeMax = 256;
+  static constexpr std::uint16_t kHidden = 0xFC00;  // -infinity in the mask
 };
 
 /// One thread's scratch: which cells a query sees.

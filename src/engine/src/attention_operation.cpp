@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ggml's CPU backend asks its extra buffer types about every operation before it computes it itself: the door by which
-// attention of few queries comes in, on ggml's own threads and without cutting the graph. Its header is not installed.
+// our attention comes in, on ggml's own threads and without cutting the graph. Its header is not installed.
 #include "attention_operation.hpp"
 
 #include <ggml-backend-impl.h>
@@ -12,11 +12,10 @@
 #include <cstring>
 
 #include "attention_kernel.hpp"
+#include "attention_prompt.hpp"
 
 namespace hearth::engine {
 namespace {
-
-constexpr std::int64_t kQueriesMax = 63;  // from 64 on ggml multiplies tiles, which suits prompts
 
 Attention describe(const ggml_tensor* node) {
   const ggml_tensor* q = node->src[0];
@@ -47,8 +46,7 @@ bool suits(const ggml_tensor* node) {
                      mask->type == GGML_TYPE_F16 && node->type == GGML_TYPE_F32;
   const bool one_stream = q->ne[3] == 1 && k->ne[3] == 1 && mask->ne[2] == 1 && mask->ne[3] == 1;
   const bool shapes = q->ne[0] == v->ne[0] && q->ne[0] % Attention::kHeadStep == 0 &&
-                      q->ne[0] <= Attention::kHeadSizeMax && q->ne[1] <= kQueriesMax && k->ne[2] == v->ne[2] &&
-                      q->ne[2] % k->ne[2] == 0;
+                      q->ne[0] <= Attention::kHeadSizeMax && k->ne[2] == v->ne[2] && q->ne[2] % k->ne[2] == 0;
   return plain && types && one_stream && shapes;
 }
 
@@ -59,8 +57,13 @@ class Traits : public ggml::cpu::tensor_traits {
     return true;
   }
   bool compute_forward(ggml_compute_params* params, ggml_tensor* op) override {
-    thread_local CellList cells;  // ggml's threads live as long as their pool
+    thread_local PromptAttention prompt;  // ggml's threads live as long as their pool
+    thread_local CellList cells;
     const Attention attention = describe(op);
+    if (prompt.suits(attention)) {  // all threads find the same
+      prompt.attend(attention, params->ith, params->nth);
+      return true;
+    }
     auto* scratch = static_cast<float*>(params->wdata);
     GGML_ASSERT(params->wsize >= attention_scratch(attention, params->nth) * sizeof(float));
     attend_share(attention, scratch, cells, params->ith, params->nth);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// attention_kernel as an operation of ggml's CPU backend. Taken: few queries (decoding), float16 keys and values, one
+/// attention_prompt and attention_kernel as an operation of ggml's CPU backend. Taken: float16 keys and values, one
 /// stream, no bias, no soft cap, no sinks; ggml keeps the rest.
 namespace hearth::engine {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../src/attention_kernel.hpp"
+#include "../src/attention_prompt.hpp"
 
 #include <gtest/gtest.h>
 
@@ -60,6 +61,28 @@ struct Case {
     for (int t = 0; t < threads; ++t) join_shares(attention, scratch.data(), t, threads);
   }
 
+  bool run_as_prompt(int threads) {
+    for (int t = threads; t-- > 0;) {
+      PromptAttention prompt;
+      if (!prompt.suits(attention)) return false;
+      prompt.attend(attention, t, threads);
+    }
+    return true;
+  }
+  /// As prompts of several sequences in one batch lie in the cache: each sees every `stride`-th cell from its own on,
+  /// up to itself, and no farther back than `window`.
+  void see_like_prompts(std::int64_t sequences, std::int64_t window) {
+    const std::int64_t each = queries / sequences;
+    for (std::int64_t query = 0; query < queries; ++query) {
+      const std::int64_t sequence = std::min(query / each, sequences - 1);
+      const std::int64_t behind = queries - 1 - query;  // cells that later queries of the batch added
+      for (std::int64_t c = 0; c < cells; ++c) {
+        const bool seen_by_it = c % sequences == sequence && c < cells - behind && c >= cells - behind - window;
+        mask[query * cells + c] = static_cast<_Float16>(seen_by_it ? 0.0F : kHidden);
+      }
+    }
+  }
+
   /// The textbook, in double precision: the answer of one query and head.
   std::vector<double> expected(std::int64_t query, std::int64_t head) const {
     const std::int64_t kv = head / (heads / kv_heads);
@@ -113,6 +136,45 @@ TEST(AttentionKernel, AgreesWithTheTextbookForAllShapesAndThreads) {
       }
     }
   }
+}
+
+TEST(AttentionKernel, OfPromptsAgreesWithTheTextbookForAllShapesAndThreads) {
+  unsigned seed = 100;
+  for (const std::int64_t head_size : {16, 64, 80, 96, 128, 256}) {
+    for (const std::int64_t group : {1, 3, 7}) {
+      for (const std::int64_t queries : {8, 33, 70}) {
+        const int threads = 1 + static_cast<int>(seed % 3);
+        Case c{.head_size = head_size, .queries = queries, .heads = 2 * group, .kv_heads = 2, .cells = 203, .seen = 1};
+        c.fill(++seed);
+        c.see_like_prompts(queries < 33 ? 1 : 2, seed % 2 == 0 ? 40 : 1000);
+        ASSERT_TRUE(c.run_as_prompt(threads));
+        c.check("head size " + std::to_string(head_size) + " group " + std::to_string(group) + " queries " +
+                std::to_string(queries));
+      }
+    }
+  }
+}
+
+TEST(AttentionKernel, QueriesThatSeeDifferentCellsAreNoPrompt) {
+  Case c{.head_size = 16, .queries = 40, .heads = 1, .kv_heads = 1, .cells = 160, .seen = 0};
+  c.fill(3);
+  for (std::int64_t query = 0; query < c.queries; ++query) c.mask[query * c.cells + 4 * query] = 0;
+  EXPECT_FALSE(c.run_as_prompt(2));
+  c.see_like_prompts(1, 1000);
+  EXPECT_TRUE(c.run_as_prompt(2));
+  c.see_like_prompts(8, 1000);
+  EXPECT_FALSE(c.run_as_prompt(2)) << "five queries each";
+}
+
+TEST(AttentionKernel, OfPromptsGivesZerosToAQueryThatSeesNothingAndKeepsFarApartScoresFinite) {
+  Case c{.head_size = 32, .queries = 70, .heads = 2, .kv_heads = 2, .cells = 200, .seen = 1};
+  c.fill(4);
+  c.see_like_prompts(1, 1000);
+  for (std::int64_t cell = 0; cell < c.cells; ++cell) c.mask[40 * c.cells + cell] = static_cast<_Float16>(kHidden);
+  for (float& x : c.q) x *= 400;
+  ASSERT_TRUE(c.run_as_prompt(2));
+  c.check("hidden and far apart");
+  EXPECT_EQ(c.out[40 * 2 * 32], 0.0F);
 }
 
 TEST(AttentionKernel, GivesZerosToAQueryThatSeesNothing) {
