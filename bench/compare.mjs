@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hearth against llama-server of the same source, one after the other on the same loads; prints a table with ratios.
-// usage: node compare.mjs --hearth BIN --llama BIN --bare BIN --models FOLDER [--only row,…] [--soak SECONDS]
+// usage: node compare.mjs --hearth BIN --llama BIN --bare BIN --machine BIN --steps BIN --models FOLDER [--only row,…] [--soak SECONDS]
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { stepLimit } from './limits.mjs';
 import { median, options, printTable, report, startServer, stopServer, stream, threads, tokens, wanted, work } from './servers.mjs';
 
 const rss = server => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]) / 1024;
@@ -13,7 +14,7 @@ const rss = server => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.
 async function oneStream(server) {
   await stream(server, tokens(16), 4);
   const times = await stream(server, tokens(64), 64);
-  return (times.length - 2) / (times.at(-2) - times[0]) * 1000;  // the last frame closes the choice
+  return (64 - 1) / (times.at(-2) - times[0]) * 1000;  // the last frame closes the choice
 }
 
 async function batchOfEight(server) {
@@ -80,14 +81,32 @@ const both = async (model, shape, measure) => {
 
 try {
   if (wanted('stream')) {
-    const bare = [], hearth = [];
+    const bare = [], hearth = [], unguessed = [];
     const server = await startServer('hearth', 'l1b', { context: 2048, parallel: 1 });
-    for (let i = 0; i < 9; ++i) {  // in turn, so that a noisy minute hits both; single runs vary by 10 %
+    const plain = await startServer('hearth', 'l1b', { context: 2048, parallel: 1, speculation: 'off' });
+    for (let i = 0; i < 9; ++i) {  // in turn, so that a noisy minute hits all; single runs vary by 10 %
       hearth.push(await oneStream(server));
+      unguessed.push(await oneStream(plain));
       bare.push(Number(execFileSync(options.bare, [join(options.models, 'l1b.gguf'), '64', '64', String(threads)]).toString()));
     }
     await stopServer(server);
-    report('one stream, l1b, against the bare library', median(hearth), median(bare), 'tok/s', median(hearth) / median(bare), '>= 0.97');
+    await stopServer(plain);
+    report('one stream, l1b, against the bare library', median(hearth), median(bare), 'tok/s', median(hearth) / median(bare), '>= 0.97, aim 1.1');
+    report('  without guessing', median(unguessed), median(bare), 'tok/s', median(unguessed) / median(bare), '');
+    report('  that the hardware allows', median(unguessed), 1 / stepLimit('l1b', 1), 'tok/s', median(unguessed) * stepLimit('l1b', 1), 'without guessing');
+  }
+  if (wanted('steps')) {
+    for (const model of ['s135', 'l1b']) for (const sequences of [1, 2, 4, 8, 16]) {
+      const sample = kind => execFileSync(options.steps, [join(options.models, `${model}.gguf`), kind, String(sequences), '256', '30']).toString().split(' ').map(Number);
+      const hearth = [], library = [];
+      for (let i = 0; i < 3; ++i) { hearth.push(sample('hearth')); library.push(sample('library')); }
+      const [ours, theirs] = [hearth, library].map(list => median(list.map(([ms]) => ms)));
+      report(`a step of ${sequences}, ${model}, against the library's kernels`, ours, theirs, 'ms', ours / theirs, '');
+      report('  that the hardware allows', ours, stepLimit(model, sequences) * 1000, 'ms', ours / stepLimit(model, sequences) / 1000, '');
+      if (sequences > 1) continue;
+      const [prompts, peers] = [hearth, library].map(list => median(list.map(([, rate]) => rate)));
+      report(`prompts, ${model}, against the library's kernels`, prompts, peers, 'tok/s', prompts / peers, '');
+    }
   }
   if (wanted('batch')) {
     const r = await both('s135', { context: 2048, parallel: 8 }, batchOfEight);

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$(tools/fetch_llama.sh)
-cmake --build build/bench -j "$(nproc)" --target hearth make_model bare machine decide keys rules scan
+cmake --build build/bench -j "$(nproc)" --target hearth make_model bare machine steps decide keys rules scan
 peer=build/llama-server
 if [ ! -x "$peer/bin/llama-server" ]; then
   cmake -S "$source" -B "$peer" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release \
@@ -14,16 +14,17 @@ if [ ! -x "$peer/bin/llama-server" ]; then
   cmake --build "$peer" -j "$(nproc)" --target llama-server
 fi
 models=$(bench/make_models.sh)
-build/bench/bin/machine
-node bench/compare.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --bare build/bench/bin/bare --models "$models" "$@"
-node bench/serving.mjs --hearth build/bench/bin/hearth --llama "$peer/bin/llama-server" --models "$models" "$@"
+bin=build/bench/bin
+"$bin/machine"
+node bench/compare.mjs --hearth "$bin/hearth" --llama "$peer/bin/llama-server" --bare "$bin/bare" --machine "$bin/machine" --steps "$bin/steps" --models "$models" "$@"
+node bench/serving.mjs --hearth "$bin/hearth" --llama "$peer/bin/llama-server" --machine "$bin/machine" --steps "$bin/steps" --models "$models" "$@"
 # Rows of the gateway, when all rows are asked for.
 if [ $# -eq 0 ]; then
-  build/bench/bin/decide
-  build/bench/bin/keys
-  build/bench/bin/rules
-  build/bench/bin/scan
-  bench/proxy.sh build/bench/bin/hearth
+  "$bin/decide"
+  "$bin/keys"
+  "$bin/rules"
+  "$bin/scan"
+  bench/proxy.sh "$bin/hearth"
   clinc=../shared/data/clinc150_dev.json
-  if [ -f "$clinc" ]; then node bench/clinc.mjs build/bench/bin/hearth "$clinc"; else echo "cascade on CLINC150 left out: no $clinc"; fi
+  if [ -f "$clinc" ]; then node bench/clinc.mjs "$bin/hearth" "$clinc"; else echo "cascade on CLINC150 left out: no $clinc"; fi
 fi

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts Hearth or llama-server on a free port and speaks to it: what the benchmarks share.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,14 +21,16 @@ const freePort = () => new Promise(resolve => {
   const server = http.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
 });
 
-export async function startServer(kind, model, { context, parallel, cells = context * parallel, queue = 4096, unified = true }) {
+export async function startServer(kind, model, { context, parallel, cells = context * parallel, queue = 4096, unified = true, speculation = 'auto' }) {
   const port = await freePort();
   const path = join(options.models, `${model}.gguf`);
   let command;
   if (kind === 'hearth') {
-    const config = join(work, `${model}.yaml`);
-    writeFileSync(config, `log: {level: warn}\nmodels:\n  - {name: ${model}, path: ${path}, context: ${context}, parallel: ${parallel}, cells: ${cells}, max_queue: ${queue}}\n`);
-    command = [options.hearth, ['serve', '--config', config, '--home', work, '--listen', `127.0.0.1:${port}`]];
+    const home = join(work, `${model}-${speculation}`);  // one server at a time has it; the next start finds its model known
+    mkdirSync(home, { recursive: true });
+    const config = join(home, 'hearth.yaml');
+    writeFileSync(config, `log: {level: warn}\nmodels:\n  - {name: ${model}, path: ${path}, context: ${context}, parallel: ${parallel}, cells: ${cells}, max_queue: ${queue}, speculation: ${speculation}}\n`);
+    command = [options.hearth, ['serve', '--config', config, '--home', home, '--listen', `127.0.0.1:${port}`]];
   } else {
     command = [options.llama, ['-m', path, '--port', String(port), '-c', String(cells), '-np', String(parallel), ...(unified ? ['-kvu'] : ['-no-kvu']), '-t', String(threads), '--no-webui', '--log-disable']];
   }
@@ -42,10 +44,14 @@ export async function startOnDemand(models, budget) {
   writeFileSync(config, `log: {level: warn}\nmemory_budget: ${budget}\n`);
   return launch('hearth', models[0], port, [options.hearth, ['serve', '--config', config, '--home', work, '--listen', `127.0.0.1:${port}`]]);
 }
+const running = new Set();
+process.on('exit', () => running.forEach(child => child.kill('SIGKILL')));  // also where a measurement fails
 async function launch(kind, model, port, command) {
   const started = performance.now();
   const child = spawn(command[0], command[1], { stdio: ['ignore', 'ignore', 'inherit'] });
   const server = { kind, model, port, child, started };
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   for (;;) {
     if (child.exitCode !== null) throw new Error(`${kind} ended at once`);
     if ((await get(server, '/health').catch(() => 0)) === 200) break;
@@ -69,12 +75,12 @@ export const reseed = () => { seed = 1; };
 export const random = n => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
 export const tokens = n => Array.from({ length: n }, () => 1000 + random(100000));
 
-/** Streams one answer; resolves to the times of its pieces and its text. */
+/** Streams one answer; resolves to the times of its pieces (several tokens may come as one), its tokens' number and its text. */
 export function ask(server, path, fields, onPiece = () => {}) {
-  const body = JSON.stringify({ model: server.model, temperature: 0, stream: true, ...fields });
+  const body = JSON.stringify({ model: server.model, temperature: 0, stream: true, stream_options: { include_usage: true }, ...fields });
   return new Promise((resolve, reject) => {
     const times = [];
-    let answer = '';
+    let answer = '', tokens = 0;
     const request = http.request({ host: '127.0.0.1', port: server.port, path, method: 'POST', agent,
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, response => {
       let text = '';
@@ -84,14 +90,16 @@ export function ask(server, path, fields, onPiece = () => {}) {
           const line = text.slice(0, at);
           if (line.startsWith('data: {"error')) reject(new Error(line));
           if (!line.startsWith('data: {')) continue;
-          const piece = JSON.parse(line.slice(6)).choices?.[0];
+          const event = JSON.parse(line.slice(6));
+          if (event.usage) tokens = event.usage.completion_tokens;
+          const piece = event.choices?.[0];
           if (!piece) continue;
           times.push(performance.now());
           answer += piece.text ?? piece.delta?.content ?? '';
           onPiece(times);
         }
       });
-      response.on('end', () => (response.statusCode === 200 ? resolve({ times, answer }) : reject(new Error(`${response.statusCode} ${text}`))));
+      response.on('end', () => (response.statusCode === 200 ? resolve({ times, tokens, answer }) : reject(new Error(`${response.statusCode} ${text}`))));
     });
     request.on('error', reject);
     request.end(body);
