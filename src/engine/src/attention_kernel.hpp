@@ -30,6 +30,16 @@ struct Attention {
   char* out = nullptr;  // [query][head][head_size]
   std::size_t out_query = 0, out_head = 0;
 
+  /// The same for some of the queries.
+  Attention of_queries(std::int64_t first, std::int64_t count) const {
+    Attention part = *this;
+    part.queries = count;
+    part.q += first * q_query;
+    part.mask += first * mask_query;
+    part.out += first * out_query;
+    return part;
+  }
+
   static constexpr std::int64_t kHeadStep = 16;
   static constexpr std::int64_t kHeadSizeMax = 256;
   static constexpr std::uint16_t kHidden = 0xFC00;  // -infinity in the mask

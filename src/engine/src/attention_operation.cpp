@@ -17,6 +17,8 @@
 namespace hearth::engine {
 namespace {
 
+constexpr std::int64_t kQueriesAtOnce = 64;  // bounds the scratch
+
 Attention describe(const ggml_tensor* node) {
   const ggml_tensor* q = node->src[0];
   const ggml_tensor* k = node->src[1];
@@ -53,7 +55,8 @@ bool suits(const ggml_tensor* node) {
 class Traits : public ggml::cpu::tensor_traits {
  public:
   bool work_size(int threads, const ggml_tensor* op, std::size_t& size) override {
-    size = attention_scratch(describe(op), threads) * sizeof(float);
+    const Attention a = describe(op);
+    size = attention_scratch(a.of_queries(0, std::min(a.queries, kQueriesAtOnce)), threads) * sizeof(float);
     return true;
   }
   bool compute_forward(ggml_compute_params* params, ggml_tensor* op) override {
@@ -65,10 +68,14 @@ class Traits : public ggml::cpu::tensor_traits {
       return true;
     }
     auto* scratch = static_cast<float*>(params->wdata);
-    GGML_ASSERT(params->wsize >= attention_scratch(attention, params->nth) * sizeof(float));
-    attend_share(attention, scratch, cells, params->ith, params->nth);
-    ggml_barrier(params->threadpool);
-    join_shares(attention, scratch, params->ith, params->nth);
+    for (std::int64_t first = 0; first < attention.queries; first += kQueriesAtOnce) {
+      const Attention part = attention.of_queries(first, std::min(attention.queries - first, kQueriesAtOnce));
+      GGML_ASSERT(params->wsize >= attention_scratch(part, params->nth) * sizeof(float));
+      if (first > 0) ggml_barrier(params->threadpool);  // the scratch is free again
+      attend_share(part, scratch, cells, params->ith, params->nth);
+      ggml_barrier(params->threadpool);
+      join_shares(part, scratch, params->ith, params->nth);
+    }
     return true;
   }
 };

@@ -55,10 +55,13 @@ struct Case {
   }
 
   void run(int threads) {
-    std::vector<float> scratch(attention_scratch(attention, threads));
     CellList list;
-    for (int t = threads; t-- > 0;) attend_share(attention, scratch.data(), list, t, threads);
-    for (int t = 0; t < threads; ++t) join_shares(attention, scratch.data(), t, threads);
+    for (std::int64_t first = 0; first < queries; first += 2) {
+      const Attention part = attention.of_queries(first, std::min<std::int64_t>(2, queries - first));
+      std::vector<float> scratch(attention_scratch(part, threads));
+      for (int t = threads; t-- > 0;) attend_share(part, scratch.data(), list, t, threads);
+      for (int t = 0; t < threads; ++t) join_shares(part, scratch.data(), t, threads);
+    }
   }
 
   bool run_as_prompt(int threads) {

@@ -39,6 +39,21 @@ TEST_F(Stories, ABatchGivesEachTheAnswerItGetsAlone) {
   for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(outcomes[i][0].text, alone[i]) << prompts[i];
 }
 
+TEST_F(Stories, AHundredStreamsInOneStepAnswerAsOneDoes) {
+  load({.context = 64, .parallel = 100});
+  if (IsSkipped()) return;
+  const std::vector<std::string> prompts{"Once upon a time", "The dog", "One day, Lily", "A big bear was"};
+  std::vector<std::string> alone;
+  for (const auto& p : prompts) alone.push_back(run_one(request(p, 30)).text);
+  std::vector<GenerateRequest> together;
+  for (std::size_t i = 0; i < 100; ++i) {
+    together.push_back(request(prompts[i % prompts.size()], 30));
+    together.back().generation.cache_prompt = false;
+  }
+  const auto outcomes = run(std::move(together));
+  for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(outcomes[i][0].text, alone[i % prompts.size()]) << i;
+}
+
 TEST_F(Stories, SeedDecidesTheSampledAnswer) {
   load({});
   if (IsSkipped()) return;

@@ -19,8 +19,8 @@ inline const std::vector<std::string> kWords{"river", "stone", "cloud", "tree", 
 /// A LoRA adapter of rank 4 for every layer's `attn_output` of the model at `base`.
 void make_adapter(const std::filesystem::path& base, const std::filesystem::path& path, float weight);
 
-/// Language models with random weights and the vocabulary of the model at `base`: a Gemma 2 of four layers, every second
-/// of which sees the latest `window` tokens only, and a Mamba of two layers.
+/// Language models with random weights and the vocabulary of the model at `base`: a Gemma 2 of four layers, every
+/// second of which sees the latest `window` tokens only, and a Mamba of two layers.
 void make_sliding(const std::filesystem::path& base, const std::filesystem::path& path, std::uint32_t window);
 void make_recurrent(const std::filesystem::path& base, const std::filesystem::path& path);
 
