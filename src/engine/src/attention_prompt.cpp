@@ -151,7 +151,7 @@ bool PromptAttention::suits(const Attention& a) {
     const std::int64_t last = last_cell(a, first);
     std::int64_t end = first + 1;
     while (end < a.queries && last >= 0 && sees(a, end, last)) ++end;
-    ++long_runs;
+    if (kRunMin * ++long_runs > a.queries) return false;  // streams: what was looked at is little
     const std::int64_t pieces = (end - first + most - 1) / most;
     for (std::int64_t i = 0; i < pieces; ++i) {  // of one size, so that threads have alike to do
       const std::int64_t from = first + (end - first) * i / pieces;
@@ -159,7 +159,7 @@ bool PromptAttention::suits(const Attention& a) {
     }
     first = end;
   }
-  return a.queries >= kRunMin * long_runs;
+  return true;
 }
 
 void PromptAttention::attend(const Attention& a, int thread, int threads) {

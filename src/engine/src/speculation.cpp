@@ -83,7 +83,7 @@ double StepCost::step(std::int32_t tokens) const {
 }
 
 std::vector<std::size_t> guesses_that_pay(std::span<const Guessable> guessable, std::int32_t tokens,
-                                          std::int32_t streams, const StepCost& cost) {
+                                          std::int32_t streams, std::int32_t rows, const StepCost& cost) {
   struct Guess {
     std::size_t stream;
     double chance;  // that all before it and it are right
@@ -96,6 +96,7 @@ std::vector<std::size_t> guesses_that_pay(std::span<const Guessable> guessable, 
   std::ranges::sort(guesses, [](const Guess& a, const Guess& b) {
     return a.chance != b.chance ? a.chance > b.chance : a.stream < b.stream;
   });
+  guesses.resize(std::min(guesses.size(), static_cast<std::size_t>(std::max(0, rows))));
   const double alone = cost.step(tokens);
   const double worth = alone / std::max(streams, 1);
   double gained = 0;

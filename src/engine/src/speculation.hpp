@@ -67,8 +67,8 @@ struct Guessable {
 
 /// How many guesses of each stream pay in a step of `tokens` that serves `streams`: the likeliest ones, as many as make
 /// the most of what they are worth (the chance that one is reached and right, times a step's time over the streams it
-/// serves) less what the step takes longer for all of them.
+/// serves) less what the step takes longer for all of them; `rows` at most.
 std::vector<std::size_t> guesses_that_pay(std::span<const Guessable> guessable, std::int32_t tokens,
-                                          std::int32_t streams, const StepCost& cost);
+                                          std::int32_t streams, std::int32_t rows, const StepCost& cost);
 
 }  // namespace hearth::engine

@@ -17,8 +17,9 @@ std::int32_t room(const Sequence& sequence, std::int32_t rows, std::int32_t cont
 
 }  // namespace
 
-std::vector<std::size_t> Speculator::lengths_that_pay(std::span<const Guessable> guessable, std::int32_t tokens) const {
-  if (mode_ != Speculation::always) return guesses_that_pay(guessable, tokens, streams_, cost_);
+std::vector<std::size_t> Speculator::lengths_that_pay(std::span<const Guessable> guessable, std::int32_t tokens,
+                                                      std::int32_t rows) const {
+  if (mode_ != Speculation::always) return guesses_that_pay(guessable, tokens, streams_, rows, cost_);
   std::vector<std::size_t> all;
   for (const Guessable& stream : guessable) all.push_back(stream.most);
   return all;
@@ -54,12 +55,16 @@ std::int32_t Speculator::look_up(std::span<Sequence* const> streams, std::int32_
     guessing.by_model = false;
     guessable.push_back({.acceptance = guessing.lookups.rate(), .most = sequence->draft.size()});
   }
-  std::vector<std::size_t> lengths = lengths_that_pay(guessable, tokens);
-  // Looking up is judged without computing it; what a guess costs is not.
-  const auto likely = std::ranges::max_element(guessable, {}, &Guessable::acceptance);
-  if (!cost_.tells_slope() && steps_ % kTryEvery == 0 && likely->acceptance > kMostlyRight && likely->most > 0) {
-    std::size_t& length = lengths[static_cast<std::size_t>(likely - guessable.begin())];
-    length = std::max<std::size_t>(length, 1);
+  std::vector<std::size_t> lengths = lengths_that_pay(guessable, tokens, rows);
+  // Looking up is judged without computing it; what guesses cost is not. So many that the step's size changes enough.
+  if (!cost_.tells_slope() && steps_ % kTryEvery == 0) {
+    const auto likelihood = [](const Guessable& stream) { return stream.most > 0 ? stream.acceptance : 0; };
+    const auto likely = std::ranges::max_element(guessable, {}, likelihood);
+    const auto enough = (streams.size() + 3) / 4;
+    if (likelihood(*likely) > kMostlyRight) {
+      std::size_t& length = lengths[static_cast<std::size_t>(likely - guessable.begin())];
+      length = std::max(length, std::min(enough, likely->most));
+    }
   }
   std::int32_t made = 0;
   for (std::size_t i = 0; i < streams.size(); ++i) {
@@ -84,12 +89,10 @@ void Speculator::ask_draft_model(std::span<Sequence* const> streams, std::int32_
                          .extra_seconds = draft_seconds_ / streams_});
   }
   if (unguessed.empty()) return;
-  std::vector<std::size_t> lengths = lengths_that_pay(guessable, tokens);
-  // Each stream in its turn, so that a step tries one at most.
-  const std::size_t turn = steps_ / kTryEvery % unguessed.size();
-  const bool seldom = steps_ % kTrySeldomEvery == 0;
-  if (steps_ % kTryEvery == 0 && (guessable[turn].acceptance > kMostlyRight || seldom)) {
-    lengths[turn] = std::max(lengths[turn], std::min<std::size_t>(1, guessable[turn].most));
+  std::vector<std::size_t> lengths = lengths_that_pay(guessable, tokens, rows);
+  const std::size_t tried = draft_try(unguessed, guessable);
+  if (tried < unguessed.size()) {
+    lengths[tried] = std::max(lengths[tried], std::min<std::size_t>(1, guessable[tried].most));
   }
   std::vector<DraftModel::Ask> asks;
   std::vector<Sequence*> who;
@@ -105,9 +108,19 @@ void Speculator::ask_draft_model(std::span<Sequence* const> streams, std::int32_
   if (took > 0) draft_seconds_ = draft_seconds_ == 0 ? took : 0.9 * draft_seconds_ + 0.1 * took;
   for (std::size_t i = 0; i < asks.size(); ++i) {
     if (asks[i].guess.empty()) continue;
+    if (who[i]->id == trying_) trying_ = -1;
     who[i]->draft = std::move(asks[i].guess);
     who[i]->guessing.by_model = true;
   }
+}
+
+std::size_t Speculator::draft_try(std::span<Sequence* const> streams, std::span<const Guessable> guessable) {
+  const bool seldom = steps_ % kTrySeldomEvery == 0;
+  if (steps_ % kTryEvery == 0) {  // each stream in its turn
+    const std::size_t turn = steps_ / (seldom ? kTrySeldomEvery : kTryEvery) % streams.size();
+    if (seldom || guessable[turn].acceptance > kMostlyRight) trying_ = streams[turn]->id;
+  }
+  return static_cast<std::size_t>(std::ranges::find(streams, trying_, &Sequence::id) - streams.begin());
 }
 
 void Speculator::judge(Sequence& sequence, TokenId sampled, std::size_t hits, std::size_t guessed) {

@@ -31,8 +31,11 @@ class Speculator {
   std::uint64_t bytes() const { return draft_ ? draft_->bytes() : 0; }
 
  private:
-  /// Which guesses pay in a step of `tokens`; with none of them, one is tried now and then.
-  std::vector<std::size_t> lengths_that_pay(std::span<const Guessable> guessable, std::int32_t tokens) const;
+  /// Which guesses pay in a step of `tokens`, `rows` at most; all of them where the mode says so.
+  std::vector<std::size_t> lengths_that_pay(std::span<const Guessable> guessable, std::int32_t tokens,
+                                            std::int32_t rows) const;
+  /// The number of the stream, of so many, that the draft model shall try though it seems not to pay, or of none.
+  std::size_t draft_try(std::span<Sequence* const> streams, std::span<const Guessable> guessable);
   std::int32_t look_up(std::span<Sequence* const> streams, std::int32_t rows, std::int32_t context,
                        std::int32_t tokens);
   void ask_draft_model(std::span<Sequence* const> streams, std::int32_t rows, std::int32_t context,
@@ -43,6 +46,7 @@ class Speculator {
   StepCost cost_;
   std::int32_t streams_ = 0;  // in the step that is planned
   std::uint32_t steps_ = 0;
+  std::int32_t trying_ = -1;  // sequence id that the draft model tries until it has caught up with it
   double draft_seconds_ = 0;  // of the draft model for one more guess of every stream
   Acceptance drafts_{0.7};    // of the draft model over all streams, where new ones begin
 };

@@ -53,6 +53,12 @@ std::chrono::duration<double> StepBudget::expects(std::int32_t prompt, std::int3
   return std::chrono::duration<double>{prompt * per_token_ + answer * answers_};
 }
 
+Deadline latest_start(Deadline deadline, Clock::time_point now, std::chrono::duration<double> alone) noexcept {
+  const std::chrono::duration<double> left = deadline.at() - now;
+  if (!deadline.reachable() || alone > left) return {};
+  return Deadline{deadline.at() - std::chrono::duration_cast<Clock::duration>(kBeside * alone)};
+}
+
 void StepBudget::observe_prompt(std::int32_t tokens, std::chrono::duration<double> took) noexcept {
   if (tokens < kPrefillSampleMin) return;  // dominated by the cost of streaming the weights once
   average(per_token_, took.count() / tokens);

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "hearth/base/clock.hpp"
+
 namespace hearth::engine {
 
 /// One admitted sequence as the planner sees it.
@@ -56,6 +58,11 @@ class StepBudget {
   double per_token_ = 0;  // seconds a prompt token, from prompts of kPrefillSampleMin tokens and more
   double answers_ = 0;    // seconds a step without prompts
 };
+
+/// The last moment to begin what takes `alone` by itself and, beside others, kBeside times that, and must end by
+/// `deadline`. Never, where it cannot end in time any more or nothing presses it: it overtakes nobody.
+Deadline latest_start(Deadline deadline, Clock::time_point now, std::chrono::duration<double> alone) noexcept;
+inline constexpr int kBeside = 2;
 
 inline constexpr std::int32_t kPrefillChunkMin = 64;  // progress even when a step is over its time anyway
 inline constexpr std::int32_t kPrefillSampleMin = 24;

@@ -108,7 +108,7 @@ bool Worker::take_commands() {
   for (Command& command : commands) {
     if (auto* submit = std::get_if<Submit>(&command)) {
       for (auto& choice : submit->choices) {
-        choice->latest_start = latest_start(*choice);
+        choice->latest_start = latest_start_of(*choice);
         scheduler_.enqueue(std::move(choice));
       }
     } else if (auto* embed = std::get_if<Embed>(&command)) {
@@ -123,13 +123,10 @@ bool Worker::take_commands() {
   return true;
 }
 
-Deadline Worker::latest_start(const Sequence& sequence) const {
-  const Deadline deadline = sequence.answer->request().deadline;
-  if (!deadline.reachable()) return deadline;
+Deadline Worker::latest_start_of(const Sequence& sequence) const {
   const std::int32_t limit = sequence.answer->options().max_tokens;
   const std::int32_t answer = limit < 0 ? kUsualAnswer : std::min(limit, kUsualAnswer);
-  const auto alone = std::chrono::duration_cast<Clock::duration>(budget_.expects(sequence.prompt, answer));
-  return Deadline{deadline.at() - kBeside * alone};
+  return latest_start(sequence.answer->request().deadline, Clock::now(), budget_.expects(sequence.prompt, answer));
 }
 
 void Worker::drop_ended() {

@@ -50,8 +50,7 @@ class Worker final : public Instance, private KvCache {
   static constexpr std::chrono::milliseconds kStall{100};  // looks after deadlines while a file is read
   static constexpr std::size_t kKeepMin = 64;              // tokens of a prefix that is kept outside the cache
   static constexpr std::int32_t kApartMin = 32;            // prompt tokens that pay for streaming the weights twice
-  static constexpr std::int32_t kUsualAnswer = 256;        // tokens to expect of an answer without a limit
-  static constexpr int kBeside = 2;                        // times longer beside others than alone
+  static constexpr std::int32_t kUsualAnswer = 256;        // tokens to expect of an answer at most: limits are generous
   struct DropCached {};
   struct Read {};  // of a kept prefix's file
   using Command = std::variant<Submit, Embed, DropCached, Read>;
@@ -83,7 +82,7 @@ class Worker final : public Instance, private KvCache {
   // The thread.
   void run();
   bool take_commands();
-  Deadline latest_start(const Sequence& sequence) const;
+  Deadline latest_start_of(const Sequence& sequence) const;
   void drop_ended();
   void run_step();
   /// The first `count` of the slices that are left of a step; how long it took, or nothing if the step is over.

@@ -127,6 +127,7 @@ void make_sliding(const std::filesystem::path& base, const std::filesystem::path
   model.setting("attention.key_length", 16U);
   model.setting("attention.value_length", 16U);
   model.setting("attention.sliding_window", window);
+  model.setting("attn_logit_softcapping", 0.0F);  // without a cap our own attention computes it
   model.setting("attention.layer_norm_rms_epsilon", 1e-6F);
   for (int layer = 0; layer < 4; ++layer) {
     const std::string block = "blk." + std::to_string(layer) + ".";

@@ -85,7 +85,7 @@ TEST(StepCost, OneSizeAloneTellsNoSlope) {
 
 using Lengths = std::vector<std::size_t>;
 Lengths pay(std::vector<Guessable> guessable, std::int32_t streams, const StepCost& cost) {
-  return guesses_that_pay(guessable, streams, streams, cost);
+  return guesses_that_pay(guessable, streams, streams, 100, cost);
 }
 
 TEST(GuessesThatPay, AsManyAsAreWorthTheirCost) {
@@ -97,6 +97,12 @@ TEST(GuessesThatPay, AsManyAsAreWorthTheirCost) {
   EXPECT_EQ(pay({{.acceptance = 0.9, .most = 8, .extra_seconds = 0.020}}, 1, cost), (Lengths{0}));
   EXPECT_EQ(pay({{.acceptance = 0.9, .most = 8}}, 1, cost_of(0, 0.010)), (Lengths{0})) << "a token costs a step";
   EXPECT_EQ(pay({}, 1, cost), Lengths{});
+}
+
+TEST(GuessesThatPay, TheLikeliestGetTheRowsThatThereAre) {
+  const std::vector<Guessable> streams{{.acceptance = 0.5, .most = 8}, {.acceptance = 0.9, .most = 8}};
+  EXPECT_EQ(guesses_that_pay(streams, 2, 2, 3, cost_of(1, 0.001)), (Lengths{0, 3}));
+  EXPECT_EQ(guesses_that_pay(streams, 2, 2, -1, cost_of(1, 0.001)), (Lengths{0, 0}));
 }
 
 TEST(GuessesThatPay, OneGuessBesideEightStreamsDoesNotButAPanelFullOfThemDoes) {

@@ -76,5 +76,16 @@ TEST(StepBudget, SaysHowLongARequestTakesAlone) {
   EXPECT_DOUBLE_EQ(budget.expects(1000, 100).count(), 3.0);
 }
 
+TEST(LatestStart, LeavesTimeForOthersAndGivesUpWhatCannotBeInTime) {
+  using std::chrono::seconds;
+  const Clock::time_point now{seconds{1000}};
+  EXPECT_EQ(latest_start(Deadline{now + seconds{30}}, now, seconds{10}).at(), now + seconds{10});
+  EXPECT_EQ(latest_start(Deadline{now + seconds{15}}, now, seconds{10}).at(), now - seconds{5}) << "at once";
+  EXPECT_FALSE(latest_start(Deadline{now + seconds{9}}, now, seconds{10}).reachable());
+  EXPECT_FALSE(latest_start(Deadline{now - seconds{1}}, now, seconds{0}).reachable());
+  EXPECT_FALSE(latest_start(Deadline{}, now, seconds{10}).reachable());
+  EXPECT_EQ(latest_start(Deadline{now + seconds{30}}, now, seconds{0}).at(), now + seconds{30}) << "nothing is known";
+}
+
 }  // namespace
 }  // namespace hearth::engine
