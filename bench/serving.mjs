@@ -91,6 +91,7 @@ async function compare(row, title, model, shape, { prompt, width, measure }, aim
   const hearth = await run('hearth', {});
   const unguessed = await run('hearth', { speculation: 'off' });
   const peers = [await run('llama', { unified: true }), await run('llama', { unified: false })];
+  if (shape.hearth) peers.push(await run('llama', { ...shape.hearth, unified: true }));
   const best = (field, pick) => pick(...peers.map(p => p[field]));
   const [rate, first, stall] = [best('rate', Math.max), best('first', Math.min), best('stall', Math.min)];
   report(`${title}: output`, hearth.rate, rate, 'tok/s', hearth.rate / rate, aims[0]);
@@ -133,7 +134,7 @@ try {
     oneShot({ clients: 8, requests: 32, prefix: 1000, groups: 1, user: 40, max: 32 }), ['>= 1.8, aim 3', '<= 0.3, aim 0.15', '<= 0.1, aim 0.05']);
   await compare('prefixes', 's135, 8 clients, four prefixes', 's135', eight,
     oneShot({ clients: 8, requests: 32, prefix: 1000, groups: 4, user: 40, max: 32 }), ['>= 1.3, aim 2', '<= 0.8, aim 0.4', '<= 0.1']);
-  // Hearth runs as many at once as there are people, in the same number of cells; llama-server has its 8 slots.
+  // Hearth runs as many at once as there are people, in the same number of cells; llama-server that way, too.
   await compare('turns', 's135, 16 people, six turns', 's135', { ...eight, hearth: { parallel: 16, cells: 8 * 2048 } }, { measure: turns }, ['>= 1.5, aim 2.5', '<= 0.5, aim 0.25']);
   await compare('apart', 's135, 8 clients, nothing shared, 200 in, 128 out', 's135', eight,
     oneShot({ clients: 8, requests: 16, prefix: 0, groups: 1, user: 200, max: 128 }), ['>= 1.2, aim 2']);

@@ -32,12 +32,16 @@ int print_facts(const char* path) {
   const bool tied = ggml_get_tensor(tensors, "output.weight") == nullptr;
   double bytes = 0;
   double products = 0;
+  double output = 0;
   for (ggml_tensor* t = ggml_get_first_tensor(tensors); t != nullptr; t = ggml_get_next_tensor(tensors, t)) {
     if (ggml_n_dims(t) < 2 || (std::string{ggml_get_name(t)} == "token_embd.weight" && !tied)) continue;
     bytes += static_cast<double>(ggml_nbytes(t));
-    products += static_cast<double>(ggml_nelements(t));
+    const auto elements = static_cast<double>(ggml_nelements(t));
+    products += elements;
+    const std::string name = ggml_get_name(t);
+    if (name == "output.weight" || name == "token_embd.weight") output = elements;
   }
-  std::printf("%.0f %.0f\n", bytes, products);
+  std::printf("%.0f %.0f %.0f\n", bytes, products, output);
   gguf_free(file);
   ggml_free(tensors);
   return 0;
@@ -73,6 +77,7 @@ class Rig {
     }
     return since(start) / tokens;
   }
+  void forget() { llama_memory_clear(llama_get_memory(context_.get()), true); }
   void share(int sequences) {
     for (int s = 1; s < sequences; ++s) llama_memory_seq_cp(llama_get_memory(context_.get()), 0, s, -1, -1);
   }
@@ -123,6 +128,8 @@ int main(int argc, char** argv) {
   const int context = std::atoi(argv[4]);
   const int steps = std::atoi(argv[5]);
   Rig rig{argv[1], sequences, std::max(2048, context + (sequences * steps) + 512)};
+  rig.prompt(64);  // the first touches the weights
+  rig.forget();
   const double per_token = rig.prompt(context);
   rig.share(sequences);
   rig.steps(sequences, context, 3);
