@@ -74,6 +74,9 @@ class PoolImpl final : public Pool, public std::enable_shared_from_this<PoolImpl
   };
 
   bool is_served(const ModelSpec& spec) const;
+  /// What loading it takes, if that was planned before: planning reads the whole vocabulary, as loading does.
+  std::optional<std::uint64_t> planned(const ModelSpec& spec) const;
+  void remember(const ModelSpec& spec, std::uint64_t bytes);
   Decision decide(const ModelSpec& spec, std::optional<std::chrono::seconds> keep_alive,
                   std::optional<std::uint64_t> needed, const asio::any_io_executor& executor);
   Lease make_lease(const std::string& key, Entry& entry, std::optional<std::chrono::seconds> keep_alive);
@@ -89,8 +92,15 @@ class PoolImpl final : public Pool, public std::enable_shared_from_this<PoolImpl
 
   Options options_;
   async::BlockingPool& blocking_;
-  mutable std::mutex mutex_;  // guards entries_ and pressure_; never held over a load or an unload
+  struct Plan {
+    LoadOptions options;
+    std::uint64_t bytes;
+  };
+  static constexpr std::size_t kPlansMax = 64;
+
+  mutable std::mutex mutex_;  // guards what follows; never held over a load or an unload
   std::map<std::string, Entry> entries_;
+  std::map<std::string, Plan> plans_;  // by key
   Pressure pressure_ = Pressure::none;
 };
 
@@ -168,6 +178,19 @@ bool PoolImpl::is_served(const ModelSpec& spec) const {
   return it != entries_.end() && serves(it->second, spec);
 }
 
+std::optional<std::uint64_t> PoolImpl::planned(const ModelSpec& spec) const {
+  const std::lock_guard lock{mutex_};
+  const auto it = plans_.find(spec.key);
+  if (it == plans_.end() || it->second.options != spec.options) return std::nullopt;
+  return it->second.bytes;
+}
+
+void PoolImpl::remember(const ModelSpec& spec, std::uint64_t bytes) {
+  const std::lock_guard lock{mutex_};
+  if (plans_.size() >= kPlansMax) plans_.clear();
+  plans_.insert_or_assign(spec.key, Plan{spec.options, bytes});
+}
+
 PoolImpl::Decision PoolImpl::decide(const ModelSpec& spec, std::optional<std::chrono::seconds> keep_alive,
                                     std::optional<std::uint64_t> needed, const asio::any_io_executor& executor) {
   const std::lock_guard lock{mutex_};
@@ -223,9 +246,13 @@ Task<Result<Lease>> PoolImpl::async_acquire(ModelSpec spec, std::optional<std::c
   std::optional<std::uint64_t> needed;
   while (true) {
     if (!needed && !is_served(spec)) {
-      auto predict = [&spec] { return estimate(spec.options); };
-      HEARTH_CO_TRY(const MemoryEstimate predicted, co_await blocking_.async_run(std::move(predict)));
-      needed = predicted.total();
+      needed = planned(spec);
+      if (!needed) {
+        auto predict = [&spec] { return estimate(spec.options); };
+        HEARTH_CO_TRY(const MemoryEstimate predicted, co_await blocking_.async_run(std::move(predict)));
+        needed = predicted.total();
+        remember(spec, *needed);
+      }
       continue;  // the entry may have changed meanwhile
     }
     Decision decision = decide(spec, keep_alive, needed, executor);

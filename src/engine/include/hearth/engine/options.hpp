@@ -13,6 +13,7 @@ namespace hearth::engine {
 struct Adapter {
   std::filesystem::path path;  // LoRA as GGUF
   float scale = 1.0F;
+  bool operator==(const Adapter&) const = default;
 };
 
 /// Guessing what comes next and computing it in the same step: where it pays, never, or as much as there is room for.
@@ -43,6 +44,8 @@ struct LoadOptions {
   std::string kv_type_v = "f16";
   std::size_t max_queue = 256;                 // requests waiting beside the running ones; more are 429
   std::chrono::milliseconds step_target{100};  // a step with running streams should not take longer
+
+  bool operator==(const LoadOptions&) const = default;
 };
 
 inline constexpr std::int32_t kDefaultContext = 8192;
