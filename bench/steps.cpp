@@ -24,6 +24,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+[[noreturn]] void give_up(const char* why) {
+  std::fprintf(stderr, "steps: %s\n", why);
+  std::exit(1);
+}
+
 /// All matrices but the embeddings, of which a step reads a row a token; without an output matrix they are that, too.
 int print_facts(const char* path) {
   ggml_context* tensors = nullptr;
@@ -51,7 +56,7 @@ class Rig {
  public:
   Rig(const char* path, int sequences, int cells)
       : model_{llama_model_load_from_file(path, llama_model_default_params())}, batch_{llama_batch_init(kBatch, 0, 1)} {
-    if (!model_) std::exit(1);
+    if (!model_) give_up("cannot load the model");
     const auto threads = static_cast<int>(std::thread::hardware_concurrency());
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(cells);
@@ -60,7 +65,7 @@ class Rig {
     params.kv_unified = true;
     params.n_threads = params.n_threads_batch = threads;
     context_.reset(llama_init_from_model(model_.get(), params));
-    if (!context_) std::exit(1);
+    if (!context_) give_up("cannot make a context");
     ggml_threadpool_params pool = ggml_threadpool_params_default(threads);
     ggml_threadpool* workers = ggml_threadpool_new(&pool);
     llama_attach_threadpool(context_.get(), workers, workers);
@@ -106,7 +111,7 @@ class Rig {
     batch_.logits[n] = static_cast<std::int8_t>(wanted);
   }
   void decode() {
-    if (llama_decode(context_.get(), batch_) != 0) std::exit(1);
+    if (llama_decode(context_.get(), batch_) != 0) give_up("cannot compute");
     llama_synchronize(context_.get());
   }
 

@@ -251,7 +251,7 @@ Task<Result<Lease>> PoolImpl::async_acquire(ModelSpec spec, std::optional<std::c
         auto predict = [&spec] { return estimate(spec.options); };
         HEARTH_CO_TRY(const MemoryEstimate predicted, co_await blocking_.async_run(std::move(predict)));
         needed = predicted.total();
-        remember(spec, *needed);
+        if (spec.options.draft.empty()) remember(spec, *needed);  // the key is not of the draft's content
       }
       continue;  // the entry may have changed meanwhile
     }
