@@ -25,6 +25,7 @@ packages=(
   libsqlitecpp-dev       # the ledger
   libvectorscan-dev      # many patterns in one pass over a text
   libmimalloc-dev        # malloc
+  libxxhash-dev          # hashes of texts
   zlib1g-dev             # gzipped data of `hearth bench constrain`
 )
 if [ "$stage" != build ]; then

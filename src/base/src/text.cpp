@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace hearth::text {
 namespace {
@@ -88,7 +90,19 @@ void append_utf8(std::string& out, char32_t c) {
   byte(0x80 | (c & 0x3F));
 }
 
+std::size_t ascii_prefix(std::string_view bytes) noexcept {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::size_t at = 0;
+  for (std::uint64_t eight = 0; at + sizeof eight <= bytes.size(); at += sizeof eight) {
+    std::memcpy(&eight, bytes.data() + at, sizeof eight);
+    if ((eight & kHighBits) != 0) break;
+  }
+  while (at < bytes.size() && static_cast<unsigned char>(bytes[at]) < 0x80) ++at;
+  return at;
+}
+
 bool is_valid_utf8(std::string_view bytes) noexcept {
+  bytes.remove_prefix(ascii_prefix(bytes));
   while (!bytes.empty()) {
     const Sequence seq = next_sequence(bytes);
     if (!seq.valid) return false;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <functional>
 #include <random>
 
 #include "hearth/base/checksum.hpp"
@@ -16,15 +15,14 @@ std::uint64_t process_seed() {
 
 class Hasher {
  public:
-  void add(std::string_view text) {
-    mix(std::hash<std::string_view>{}(text));
-    mix(text.size());
+  /// What came before is the seed, so that "ab", "c" and "a", "bc" differ.
+  void add(std::string_view text) { state_ = hash_of(text, state_); }
+  void add(std::uint64_t number) {
+    state_ = mixed(state_ ^ (number + 0x9E3779B97F4A7C15ULL + (state_ << 6) + (state_ >> 2)));
   }
-  void add(std::uint64_t number) { mix(number); }
   std::uint64_t value() const { return state_; }
 
  private:
-  void mix(std::uint64_t x) { state_ = mixed(state_ ^ (x + 0x9E3779B97F4A7C15ULL + (state_ << 6) + (state_ >> 2))); }
   std::uint64_t state_ = process_seed();
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "hearth/base/text.hpp"
 #include "text_window.hpp"
 
 namespace hearth::privacy {
@@ -71,7 +72,7 @@ char lookalike(std::uint32_t c) {
 bool needs_normalizing(std::string_view text) {
   // Letters of Latin, é and ß, begin with C3 to CA; everything that is mapped above comes later, but for the soft
   // hyphen and the no-break space.
-  return std::ranges::any_of(text, [](char c) {
+  return std::ranges::any_of(text.substr(text::ascii_prefix(text)), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte >= 0xCD || byte == 0xC2;
   });

@@ -13,9 +13,9 @@ constexpr std::string_view kSpaces = " \t\r\n";
 
 /// Behind the string that begins at `from` with its quote.
 std::size_t string_end(std::string_view text, std::size_t from) {
-  for (std::size_t i = from + 1; i < text.size(); ++i) {
-    if (text[i] == '"') return i + 1;
-    if (text[i] == '\\') ++i;  // over what it escapes
+  for (std::size_t quote = text.find('"', from + 1); quote < text.size(); quote = text.find('"', quote + 1)) {
+    const std::size_t before = text.find_last_not_of('\\', quote - 1);  // at the latest the first quote
+    if ((quote - before) % 2 == 1) return quote + 1;                    // else the last backslash escapes it
   }
   return text.size();
 }

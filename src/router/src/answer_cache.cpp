@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <functional>
+#include "hearth/base/checksum.hpp"
 
 namespace hearth::router {
 namespace {
@@ -174,12 +174,12 @@ std::size_t bytes_of(const inference::Event& event) {
 }
 
 std::shared_ptr<const CachedAnswer> AnswerCache::find(const std::string& key, Clock::time_point now) const {
-  auto found = slots_[std::hash<std::string>{}(key) % kSlots].load();
+  auto found = slots_[hash_of(key) % kSlots].load();
   return found && found->until > now && found->key == key ? found : nullptr;
 }
 
 void AnswerCache::put(CachedAnswer answer) {
-  const std::size_t slot = std::hash<std::string>{}(answer.key) % kSlots;
+  const std::size_t slot = hash_of(answer.key) % kSlots;
   slots_[slot].store(std::make_shared<const CachedAnswer>(std::move(answer)));
 }
 

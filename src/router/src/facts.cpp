@@ -2,7 +2,9 @@
 #include "facts.hpp"
 
 #include <algorithm>
-#include <functional>
+
+#include "hearth/base/checksum.hpp"
+#include "hearth/base/text.hpp"
 
 namespace hearth::router {
 namespace {
@@ -28,10 +30,10 @@ std::int64_t tokens_of(const std::variant<std::string, std::vector<inference::To
 }
 
 std::uint64_t text_hash(const inference::Message& message) {
-  std::uint64_t hash = std::hash<std::string_view>{}(message.role);
+  std::uint64_t hash = hash_of(message.role);
   for (const inference::ContentPart& part : message.content) {
     if (const auto* text = std::get_if<inference::TextPart>(&part)) {
-      hash = hash * 31 + std::hash<std::string_view>{}(text->text);
+      hash = hash_of(text->text, hash);
     }
   }
   return hash | 1;  // 0 means none
@@ -49,9 +51,9 @@ void add_conversation(const inference::ChatRequest& request, Facts& facts) {
 }  // namespace
 
 std::int64_t estimated_tokens(std::string_view text) {
-  std::int64_t ascii = 0;
+  auto ascii = static_cast<std::int64_t>(text::ascii_prefix(text));
   std::int64_t others = 0;
-  for (const char c : text) {
+  for (const char c : text.substr(static_cast<std::size_t>(ascii))) {
     const auto byte = static_cast<unsigned char>(c);
     ascii += byte < 0x80 ? 1 : 0;
     others += byte >= 0xC0 ? 1 : 0;  // the first byte of a character

@@ -2,7 +2,6 @@
 #include "label_memory.hpp"
 
 #include <algorithm>
-#include <functional>
 
 #include "hearth/base/checksum.hpp"
 
@@ -14,7 +13,6 @@ constexpr std::size_t kMostKeys = 64;    // of one request: its last messages
 constexpr std::size_t kLong = 32;        // bytes that hardly two conversations share by chance
 
 std::uint64_t joined(std::uint64_t a, std::uint64_t b) { return mixed(a * 0x9E3779B97F4A7C15ULL ^ b); }
-std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
 std::uint64_t label_bits(std::uint64_t slot) { return slot & ((1U << kLabelBits) - 1); }
 bool is_of(std::uint64_t slot, std::uint64_t key) { return slot != 0 && slot >> kLabelBits == key >> kLabelBits; }

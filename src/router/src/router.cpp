@@ -7,6 +7,7 @@
 
 #include "belongs.hpp"
 #include "content_labels.hpp"
+#include "hearth/base/checksum.hpp"
 #include "hearth/base/log.hpp"
 #include "router_impl.hpp"
 
@@ -92,7 +93,7 @@ Resolved RouterImpl::resolve(const std::string& name) const {
 }
 
 std::uint64_t RouterImpl::session_of(const provider::RequestContext& context, std::uint64_t conversation) {
-  return context.session.empty() ? conversation : std::hash<std::string>{}(context.session) | 1;
+  return context.session.empty() ? conversation : hash_of(context.session) | 1;
 }
 
 Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, const Resolved& resolved,

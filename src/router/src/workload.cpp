@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "hearth/base/text.hpp"
+
 namespace hearth::router {
 namespace {
 
@@ -48,6 +50,7 @@ std::uint32_t next(std::string_view& text) {
 }
 
 constexpr std::size_t kLongestStopword = 5;
+constexpr std::size_t kGates = 1024;
 
 /// All stopwords by a number that few other words share: their bytes, packed.
 constexpr std::uint64_t packed(std::string_view word) {
@@ -68,29 +71,46 @@ constexpr auto kKnown = [] {
   return known;
 }();
 
-constexpr bool ends_word(char c) { return static_cast<unsigned char>(c) <= '/' || (c >= ':' && c <= '?'); }
+constexpr std::size_t gate_of(std::uint64_t word) { return (word * 0x9E3779B97F4A7C15ULL) >> 54; }
+/// False for nearly all words that are no stopwords, which are most.
+constexpr auto kGate = [] {
+  std::array<bool, kGates> open{};
+  for (const Known& known : kKnown) open[gate_of(known.word)] = true;
+  return open;
+}();
+
+/// By byte: a letter in lower case, 0 for what ends a word.
+constexpr auto kWordBytes = [] {
+  std::array<unsigned char, 256> bytes{};
+  for (std::size_t c = 0; c < bytes.size(); ++c) {
+    const bool ends = c <= '/' || (c >= ':' && c <= '?');
+    bytes[c] = ends ? 0 : static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  }
+  return bytes;
+}();
 
 /// The language of Latin text: whose stopwords are there most.
 std::string_view language_by_words(std::string_view text) {
   std::array<int, kStopwords.size()> seen{};
-  std::uint64_t word = 0;
+  const auto end_of_word = [&](std::uint64_t word) {
+    if (!kGate[gate_of(word)]) return;
+    const auto [first, last] = std::ranges::equal_range(kKnown, word, {}, &Known::word);
+    for (auto known = first; known != last; ++known) ++seen[known->language];
+  };
+  std::uint64_t word = 0;  // packed; a longer one loses its front
   std::size_t size = 0;
-  const auto end_of_word = [&] {
-    if (size > 0 && size <= kLongestStopword) {
-      const auto [first, last] = std::ranges::equal_range(kKnown, word, {}, &Known::word);
-      for (auto known = first; known != last; ++known) ++seen[known->language];
+  for (const char c : text) {
+    const unsigned char byte = kWordBytes[static_cast<unsigned char>(c)];
+    if (byte != 0) {
+      word = (word << 8) | byte;
+      ++size;
+      continue;
     }
+    if (size > 0 && size <= kLongestStopword) end_of_word(word);
     word = 0;
     size = 0;
-  };
-  for (const char c : text) {
-    if (ends_word(c)) {
-      end_of_word();
-    } else if (++size <= kLongestStopword) {
-      word = (word << 8) | static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
   }
-  end_of_word();
+  if (size > 0 && size <= kLongestStopword) end_of_word(word);
   const auto most = std::ranges::max_element(seen);
   return *most == 0 ? std::string_view{} : kStopwords[static_cast<std::size_t>(most - seen.begin())].language;
 }
@@ -112,7 +132,7 @@ std::string_view language_by_script(std::string_view text) {
 }
 
 std::string_view language(std::string_view text) {
-  const bool ascii = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool ascii = text::ascii_prefix(text) == text.size();
   const std::string_view by_script = ascii ? std::string_view{} : language_by_script(text);
   return by_script.empty() ? language_by_words(text) : by_script;
 }
@@ -128,41 +148,39 @@ struct Signs {
   bool code_line = false;
   bool maths_word = false;
 };
+/// The bytes that signs_of has to look at; letters and digits, most of a text, are not among them.
+constexpr auto kMarks = [] {
+  std::array<bool, 256> marks{};
+  for (const char c : std::string_view{"\n{};`(:\\+*/=^<>%$ "}) marks[static_cast<unsigned char>(c)] = true;
+  return marks;
+}();
+
+bool begins_with_code(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+  return begins_with_any(line, {"#include", "def ", "import ", "SELECT ", "public class", "class ", "```"});
+}
+
 Signs signs_of(std::string_view text) {
   Signs signs;
-  bool line_begins = true;
+  signs.code_line = begins_with_code(text);
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (line_begins && c != ' ') {
-      line_begins = false;
-      signs.code_line |=
-          begins_with_any(text.substr(i), {"#include", "def ", "import ", "SELECT ", "public class", "class ", "```"});
-    }
-    switch (c) {
-      case '\n': line_begins = true; break;
+    if (!kMarks[static_cast<unsigned char>(text[i])]) continue;
+    const std::string_view rest = text.substr(i);
+    switch (text[i]) {
+      case '\n': signs.code_line |= begins_with_code(rest.substr(1)); break;
       case '{':
       case '}':
       case ';': ++signs.code; break;
-      case '`': signs.code_line |= text.substr(i).starts_with("```"); break;
-      case '(': signs.code_line |= text.substr(i).starts_with("();"); break;
-      case ':': signs.code_line |= text.substr(i).starts_with("::"); break;
-      case '\\': signs.maths_word |= begins_with_any(text.substr(i), {"\\frac", "\\int", "\\sum", "\\sqrt"}); break;
-      case '+':
-      case '*':
-      case '/':
-      case '=':
-      case '^':
-      case '<':
-      case '>':
-      case '%':
-      case '$': ++signs.maths; break;
+      case '`': signs.code_line |= rest.starts_with("```"); break;
+      case '(': signs.code_line |= rest.starts_with("();"); break;
+      case ':': signs.code_line |= rest.starts_with("::"); break;
+      case '\\': signs.maths_word |= begins_with_any(rest, {"\\frac", "\\int", "\\sum", "\\sqrt"}); break;
       case ' ':
-        if (i + 1 < text.size() &&
-            (text[i + 1] == 'e' || text[i + 1] == 'i' || text[i + 1] == 't' || text[i + 1] == 'd')) {
-          signs.maths_word |= begins_with_any(text.substr(i + 1), {"equation", "integral", "theorem", "derivative"});
+        if (rest.size() > 1 && (rest[1] == 'e' || rest[1] == 'i' || rest[1] == 't' || rest[1] == 'd')) {
+          signs.maths_word |= begins_with_any(rest.substr(1), {"equation", "integral", "theorem", "derivative"});
         }
         break;
-      default: break;
+      default: ++signs.maths; break;
     }
   }
   return signs;

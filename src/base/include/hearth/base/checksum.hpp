@@ -13,6 +13,9 @@ constexpr std::uint64_t checksum(std::string_view bytes) noexcept {
   return h;
 }
 
+/// XXH3 (Collet), 64 bits: of texts of any length, quickly. Collisions can be made up by who knows the seed.
+std::uint64_t hash_of(std::string_view bytes, std::uint64_t seed = 0) noexcept;
+
 /// The finalizer of MurmurHash3 (Appleby, public domain), its first half: every bit of `x` moves many of the result.
 constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
   x ^= x >> 33;

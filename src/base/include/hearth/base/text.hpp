@@ -19,6 +19,9 @@ std::string to_valid_utf8(std::string_view bytes);
 /// One character. What is none (a surrogate, beyond U+10FFFF) becomes U+FFFD.
 void append_utf8(std::string& out, char32_t c);
 
+/// How many bytes at the front are ASCII.
+std::size_t ascii_prefix(std::string_view bytes) noexcept;
+
 bool is_valid_utf8(std::string_view bytes) noexcept;
 
 /// "1.3 MB", "4.7 GB": decimal units, as Ollama and disk vendors count.
