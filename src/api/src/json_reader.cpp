@@ -12,7 +12,14 @@
 namespace hearth::api {
 namespace {
 
-constexpr std::size_t kUsualNames = 16;
+constexpr std::size_t kUsualNames = 64;
+
+/// One of 64 bits; few names that differ share one.
+std::uint64_t bit_of(std::string_view name) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+  const std::size_t mixed = name.empty() ? 0 : name.size() * 7 + byte(0) * 3U + byte(name.size() - 1) * 5U;
+  return std::uint64_t{1} << (mixed % 64);
+}
 
 std::string_view name_of(JsonValue::Kind kind) {
   switch (kind) {
@@ -155,6 +162,7 @@ std::string JsonValue::raw() const { return simdjson::minify(element_); }
 
 JsonReader::JsonReader(simdjson::dom::object object, std::string path, detail::JsonFault& fault)
     : object_{object}, path_{std::move(path)}, fault_{&fault} {
+  for (const simdjson::dom::key_value_pair field : object_) present_ |= bit_of(field.key);
   known_.reserve(kUsualNames);
 }
 
@@ -164,6 +172,7 @@ std::string JsonReader::path_of(std::string_view name) const {
 
 std::optional<JsonValue> JsonReader::value(std::string_view name) {
   known_.push_back(name);  // some come twice, which costs less than to look
+  if ((present_ & bit_of(name)) == 0) return std::nullopt;
   simdjson::dom::element element;
   if (object_.at_key(name).get(element) != simdjson::SUCCESS || element.is_null()) return std::nullopt;
   return JsonValue{element, path_of(name), *fault_};

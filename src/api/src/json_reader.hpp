@@ -128,6 +128,7 @@ class JsonReader {
   simdjson::dom::object object_;
   std::string path_;
   detail::JsonFault* fault_;
+  std::uint64_t present_ = 0;  // a bit for each name that is there (see bit_of): most that are asked for are not
   std::vector<std::string_view> known_;
 };
 

@@ -8,7 +8,7 @@
 namespace hearth::api {
 
 /// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. Escapes only what RFC 8259
-/// asks for. For chunks that are made once a token; bigger answers are built with nlohmann::json.
+/// asks for. For what is made once a token or a proxied request; rarer answers are built with nlohmann::json.
 void append_json_string(std::string& out, std::string_view text);
 
 /// Appends a number as JSON has it: shortest form that reads back the same; NaN and infinities, which JSON lacks, as

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openai_chat_response.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <iterator>
@@ -15,32 +16,50 @@ using namespace inference;
 constexpr std::string_view kOpenDelta = R"(,"delta":{)";
 constexpr std::string_view kCloseDelta = R"(},"logprobs":null,"finish_reason":null}])";
 
-Json choice_json(std::size_t index, const CollectedChoice& choice, bool logprobs) {
-  Json message{{"role", "assistant"}};
+void append_choice(std::string& out, std::size_t index, const CollectedChoice& choice, bool logprobs) {
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(R"({{"index":{},"message":{{"role":"assistant","content":)"),
+                 index);
   const bool only_calls = choice.text.empty() && !choice.tool_calls.empty();
-  message["content"] = only_calls ? Json{} : Json(choice.text);
-  message["refusal"] = nullptr;
-  if (!choice.reasoning.empty()) message["reasoning_content"] = choice.reasoning;
-  if (!choice.tool_calls.empty()) message["tool_calls"] = tool_calls_json(choice.tool_calls);
-  return Json{{"index", index},
-              {"message", std::move(message)},
-              {"logprobs", logprobs ? Json::parse(chat_logprobs(choice.logprobs)) : Json{}},
-              {"finish_reason", finish_word(choice.finished.reason)}};
+  if (only_calls) {
+    out += "null";
+  } else {
+    append_json_string(out, choice.text);
+  }
+  out += R"(,"refusal":null)";
+  if (!choice.reasoning.empty()) {
+    out += R"(,"reasoning_content":)";
+    append_json_string(out, choice.reasoning);
+  }
+  if (!choice.tool_calls.empty()) {
+    out += R"(,"tool_calls":)";
+    append_tool_calls(out, choice.tool_calls);
+  }
+  out += R"(},"logprobs":)";
+  out += logprobs ? chat_logprobs(choice.logprobs) : "null";
+  out += R"(,"finish_reason":")";
+  out += finish_word(choice.finished.reason);
+  out += R"("})";
 }
 
 }  // namespace
 
 std::string chat_body(const Head& head, const std::vector<CollectedChoice>& choices, bool logprobs) {
-  Json list = Json::array();
-  for (std::size_t i = 0; i < choices.size(); ++i) list.push_back(choice_json(i, choices[i], logprobs));
-  return dump(Json{{"id", head.id},
-                   {"object", "chat.completion"},
-                   {"created", head.created},
-                   {"model", head.model},
-                   {"choices", std::move(list)},
-                   {"usage", usage_json(total_usage(choices, std::max<std::size_t>(choices.size(), 1)))},
-                   {"service_tier", "default"},
-                   {"system_fingerprint", head.fingerprint}});
+  std::string out = R"({"id":)";
+  append_json_string(out, head.id);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(R"(,"object":"chat.completion","created":{},"model":)"),
+                 head.created);
+  append_json_string(out, head.model);
+  out += R"(,"choices":[)";
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i > 0) out += ',';
+    append_choice(out, i, choices[i], logprobs);
+  }
+  out += R"(],"usage":)";
+  append_usage(out, total_usage(choices, std::max<std::size_t>(choices.size(), 1)));
+  out += R"(,"service_tier":"default","system_fingerprint":)";
+  append_json_string(out, head.fingerprint);
+  out += '}';
+  return out;
 }
 
 ChatEncoder::ChatEncoder(const Head& head, bool include_usage) : include_usage_{include_usage} {
@@ -57,7 +76,7 @@ ChatEncoder::ChatEncoder(const Head& head, bool include_usage) : include_usage_{
 
 void ChatEncoder::open(std::int32_t choice, std::string& out) const {
   out += head_;
-  fmt::format_to(std::back_inserter(out), R"({{"index":{})", choice);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(R"({{"index":{})"), choice);
 }
 
 void ChatEncoder::close(std::string& out) const {
@@ -134,7 +153,7 @@ void ChatEncoder::end(std::string& out) {
   if (include_usage_) {
     out += head_;
     out += R"(],"usage":)";
-    out += dump(usage_json(usage_));
+    append_usage(out, usage_);
     out += "}\n\n";
   }
   out += "data: [DONE]\n\n";

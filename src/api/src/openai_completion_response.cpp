@@ -82,13 +82,18 @@ std::string completion_body(const Head& head, const std::vector<CollectedChoice>
     for (const std::size_t i : best(choices, first, view))
       list.push_back(choice_json(list.size(), choices[i], echo, view));
   }
-  return dump(Json{{"id", head.id},
-                   {"object", "text_completion"},
-                   {"created", head.created},
-                   {"model", head.model},
-                   {"choices", std::move(list)},
-                   {"usage", usage_json(total_usage(choices, view.per_prompt))},
-                   {"system_fingerprint", head.fingerprint}});
+  std::string out = R"({"id":)";
+  append_json_string(out, head.id);
+  fmt::format_to(std::back_inserter(out), R"(,"object":"text_completion","created":{},"model":)", head.created);
+  append_json_string(out, head.model);
+  out += R"(,"choices":)";
+  out += dump(list);
+  out += R"(,"usage":)";
+  append_usage(out, total_usage(choices, view.per_prompt));
+  out += R"(,"system_fingerprint":)";
+  append_json_string(out, head.fingerprint);
+  out += '}';
+  return out;
 }
 
 CompletionEncoder::CompletionEncoder(const Head& head, CompletionView view, std::size_t choices, bool include_usage)
@@ -157,7 +162,7 @@ void CompletionEncoder::end(std::string& out) {
   if (include_usage_) {
     out += head_;
     out += R"(],"usage":)";
-    out += dump(usage_json(usage_));
+    append_usage(out, usage_);
     out += "}\n\n";
   }
   out += "data: [DONE]\n\n";

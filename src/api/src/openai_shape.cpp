@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openai_shape.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <iterator>
@@ -47,14 +48,18 @@ std::string_view finish_word(inference::FinishReason reason) {
   return "stop";
 }
 
-Json usage_json(const inference::Usage& usage) {
-  Json out{{"prompt_tokens", usage.prompt_tokens},
-           {"completion_tokens", usage.completion_tokens},
-           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-           {"prompt_tokens_details", Json{{"cached_tokens", usage.cached_tokens}}},
-           {"completion_tokens_details", Json{{"reasoning_tokens", usage.reasoning_tokens}}}};
-  if (usage.cost_usd) out["cost"] = *usage.cost_usd;
-  return out;
+void append_usage(std::string& out, const inference::Usage& usage) {
+  fmt::format_to(
+      std::back_inserter(out),
+      FMT_COMPILE(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"prompt_tokens_details":{{)"
+                  R"("cached_tokens":{}}},"completion_tokens_details":{{"reasoning_tokens":{}}})"),
+      usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens + usage.completion_tokens, usage.cached_tokens,
+      usage.reasoning_tokens);
+  if (usage.cost_usd) {
+    out += R"(,"cost":)";
+    append_json_number(out, *usage.cost_usd);
+  }
+  out += '}';
 }
 
 void append_logprob(std::string& out, const inference::TokenLogprob& token) {
@@ -77,13 +82,19 @@ std::string chat_logprobs(const std::vector<inference::TokenLogprob>& tokens) {
   return out += R"(],"refusal":null})";
 }
 
-Json tool_calls_json(const std::vector<inference::ToolCall>& calls) {
-  Json out = Json::array();
+void append_tool_calls(std::string& out, const std::vector<inference::ToolCall>& calls) {
+  out += '[';
   for (const inference::ToolCall& call : calls) {
-    out.push_back(Json{
-        {"id", call.id}, {"type", "function"}, {"function", Json{{"name", call.name}, {"arguments", call.arguments}}}});
+    if (out.back() != '[') out += ',';
+    out += R"({"id":)";
+    append_json_string(out, call.id);
+    out += R"(,"type":"function","function":{"name":)";
+    append_json_string(out, call.name);
+    out += R"(,"arguments":)";
+    append_json_string(out, call.arguments);
+    out += "}}";
   }
-  return out;
+  out += ']';
 }
 
 Head make_head(const Call& call, std::string_view prefix, std::string model) {

@@ -21,16 +21,16 @@ std::int64_t unix_seconds(WallClock::time_point at);
 /// "stop", "length" or "tool_calls".
 std::string_view finish_word(inference::FinishReason reason);
 
-/// usage of chat and completions.
-Json usage_json(const inference::Usage& usage);
+/// usage of chat and completions, appended as text.
+void append_usage(std::string& out, const inference::Usage& usage);
 
 /// One entry of logprobs.content, appended as text: {"token","logprob","bytes","top_logprobs"}.
 void append_logprob(std::string& out, const inference::TokenLogprob& token);
 /// {"content":[…],"refusal":null}
 std::string chat_logprobs(const std::vector<inference::TokenLogprob>& tokens);
 
-/// tool_calls of a message.
-Json tool_calls_json(const std::vector<inference::ToolCall>& calls);
+/// tool_calls of a message, appended as text.
+void append_tool_calls(std::string& out, const std::vector<inference::ToolCall>& calls);
 
 /// What the answers of one request share.
 struct Head {

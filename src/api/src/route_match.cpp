@@ -38,17 +38,17 @@ std::string allowed_methods(std::span<const Route> table, std::string_view path)
 }
 
 Result<RouteMatch> find_route(std::span<const Route> table, std::string_view method, std::string_view path) {
+  const bool literal = path.find('{') == std::string_view::npos;
   const auto search = [&](std::string_view wanted) {
-    RouteMatch found;
+    // A literal pattern beats one with an argument, wherever they stand in the table.
+    for (const Route& route : table) {
+      if (literal && route.pattern == path && route.method == wanted) return RouteMatch{&route, {}};
+    }
     for (const Route& route : table) {
       if (route.method != wanted) continue;
-      const auto argument = match_pattern(route.pattern, path);
-      if (!argument) continue;
-      // A literal pattern beats one with an argument, wherever they stand in the table.
-      if (found.route != nullptr && !argument->empty()) continue;
-      found = RouteMatch{&route, *argument};
+      if (const auto argument = match_pattern(route.pattern, path)) return RouteMatch{&route, *argument};
     }
-    return found;
+    return RouteMatch{};
   };
   RouteMatch found = search(method);
   if (found.route == nullptr && method == "HEAD") found = search("GET");
