@@ -27,7 +27,7 @@ namespace http = boost::beast::http;
 using Parser = http::response_parser<http::buffer_body>;
 
 constexpr std::uint32_t kMaxAnswerHead = 64 * 1024;
-constexpr std::size_t kReadPiece = 32 * 1024;
+constexpr std::size_t kReadPiece = 16 * 1024;
 constexpr std::size_t kFilePiece = 256 * 1024;
 constexpr int kMaxInterimAnswers = 8;  // 100 Continue and the like before the real one
 
@@ -46,7 +46,6 @@ struct Exchange {
   std::optional<Parser> parser{};
   boost::system::error_code send_error{};  // a server may have answered before the connection broke
   bool answer_began = false;               // a byte of the answer has come: a retry could do the work twice
-  std::unique_ptr<char[]> piece{};
 };
 
 bool is_redirect(int status) {
@@ -215,6 +214,7 @@ Task<Result<boost::system::error_code>> PooledClient::async_send(Exchange& x) {
   }
   HEARTH_CO_TRY(std::string head, request_head(x.request, length));
   if (file.fd < 0 && head.size() + length <= kFilePiece) {
+    head.reserve(head.size() + length);
     head += x.request.body;  // one write, one packet for small ones
     for (const std::string_view piece : x.request.rest.pieces) head += piece;
     co_return co_await async_send_all(x, head);
@@ -249,7 +249,7 @@ Task<Result<boost::system::error_code>> PooledClient::async_send_file(Exchange& 
 
 /// Parses the head from what has come and what comes.
 Task<boost::system::error_code> PooledClient::async_parse_head(Exchange& x) {
-  auto& buffer = x.stream->buffer;
+  auto& buffer = x.stream->received.buffer;
   while (true) {
     if (buffer.size() > 0) {
       x.answer_began = true;
@@ -290,18 +290,18 @@ Task<Result<>> PooledClient::async_receive_head(Exchange& x) {
 }
 
 Task<Result<std::string_view>> PooledClient::async_read(Exchange& x) {
-  if (!x.piece) x.piece = std::make_unique_for_overwrite<char[]>(kReadPiece);
   while (!x.parser->is_done()) {
-    auto& buffer = x.stream->buffer;
+    auto& [buffer, piece] = x.stream->received;
+    if (!piece) piece = std::make_unique_for_overwrite<char[]>(kReadPiece);
     auto& body = x.parser->get().body();
-    body.data = x.piece.get();
+    body.data = piece.get();
     body.size = kReadPiece;
     boost::system::error_code ec;
     std::size_t used = 0;
     if (buffer.size() > 0) used = x.parser->put(buffer.data(), ec);
     buffer.consume(used);
     if (ec == http::error::need_more || ec == http::error::need_buffer) ec = {};
-    if (!ec && body.size < kReadPiece) co_return std::string_view{x.piece.get(), kReadPiece - body.size};
+    if (!ec && body.size < kReadPiece) co_return std::string_view{piece.get(), kReadPiece - body.size};
     if (!ec && used == 0) {
       set_expiry(x);
       ec = co_await x.stream->async_fill(kReadPiece);
@@ -313,7 +313,7 @@ Task<Result<std::string_view>> PooledClient::async_read(Exchange& x) {
                      fmt::format("{}: the answer is malformed ({})", x.request.url.origin(), ec.message()));
     }
   }
-  if (x.stream && x.parser->keep_alive() && !x.send_error && x.stream->buffer.size() == 0) {
+  if (x.stream && x.parser->keep_alive() && !x.send_error && x.stream->received.buffer.size() == 0) {
     pool_.put(x.request.url.origin(), std::move(x.stream), Clock::now());
   }
   co_return std::string_view{};

@@ -5,6 +5,9 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <utility>
 
 namespace hearth::net {
@@ -96,10 +99,10 @@ ClientStream::ErrorCode ClientStream::blame(ErrorCode ec) const {
 }
 
 Task<ClientStream::ErrorCode> ClientStream::async_fill(std::size_t room) {
-  const auto space = buffer.prepare(room);
+  const auto space = received.buffer.prepare(room);
   const auto [ec, n] =
       tls_ ? co_await tls_->async_read_some(space, use_tuple) : co_await plain_->async_read_some(space, use_tuple);
-  buffer.commit(n);
+  received.buffer.commit(n);
   co_return blame(ec);
 }
 
@@ -141,12 +144,9 @@ Task<Result<>> ClientStream::async_open(Url url, std::chrono::milliseconds timeo
 }
 
 bool ClientStream::is_fresh() {
-  tcp::socket& socket = tcp();
-  boost::system::error_code ec;
-  socket.non_blocking(true, ec);
   char byte;
-  if (!ec) socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, ec);
-  return buffer.size() == 0 && (ec == asio::error::would_block || ec == asio::error::try_again);
+  const auto n = ::recv(tcp().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return received.buffer.size() == 0 && n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 }  // namespace hearth::net

@@ -35,12 +35,17 @@ class ClientStream {
   /// For the operations that follow, until it is set anew. Cheap: no timer is touched unless this is the nearest yet.
   void expires(Deadline deadline);
 
-  /// Adds what has come, at most `room` bytes, to `buffer`; waits for at least one byte.
+  /// Adds what has come, at most `room` bytes, to `received.buffer`; waits for at least one byte.
   Task<ErrorCode> async_fill(std::size_t room);
   /// Some of `bytes`; returns how many.
   Task<ErrorCode> async_write_some(std::string_view bytes, std::size_t& written);
 
-  boost::beast::flat_buffer buffer;  // received and not parsed yet
+  /// Kept with the connection: allocated for each answer they are the memory that comes and goes most.
+  struct Received {
+    boost::beast::flat_buffer buffer;  // not parsed yet
+    std::unique_ptr<char[]> piece;     // of a body, for who reads it; null before the first
+  };
+  Received received;
   bool reused = false;
 
  private:

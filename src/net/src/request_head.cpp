@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request_head.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
 
 #include "ascii.hpp"
 #include "hearth/base/version.hpp"
@@ -10,6 +14,8 @@ namespace hearth::net {
 namespace {
 
 using ascii::equal_ignoring_case;
+
+constexpr std::size_t kUsualHead = 256;
 
 bool is_own(std::string_view name) {
   for (const std::string_view own : {"Host", "Connection", "Content-Length", "Transfer-Encoding"}) {
@@ -31,18 +37,22 @@ Result<std::string> request_head(const ClientRequest& request, std::uint64_t bod
     return fail(ErrorCode::invalid_request, "the URL's path must start with / and have no spaces", "url");
   }
   const bool default_port = url.port == (url.scheme == "https" ? 443 : 80);
-  std::string out = fmt::format("{} {} HTTP/1.1\r\nHost: {}", request.method, url.target, url.host);
-  out += default_port ? std::string{"\r\n"} : fmt::format(":{}\r\n", url.port);
-  if (!request.headers.get("User-Agent")) out += fmt::format("User-Agent: hearth/{}\r\n", version());
+  std::string out;
+  out.reserve(kUsualHead);
+  const auto end = std::back_inserter(out);
+  fmt::format_to(end, FMT_COMPILE("{} {} HTTP/1.1\r\nHost: {}"), request.method, url.target, url.host);
+  if (!default_port) fmt::format_to(end, FMT_COMPILE(":{}"), url.port);
+  out += "\r\n";
+  if (!request.headers.get("User-Agent")) out.append("User-Agent: hearth/").append(version()).append("\r\n");
   for (const auto& [name, value] : request.headers.fields()) {
     if (is_own(name)) continue;
     if (!ascii::is_token(name) || has_control(value)) {
       return fail(ErrorCode::invalid_request, "a header has a forbidden character", "headers");
     }
-    out += name + ": " + value + "\r\n";
+    out.append(name).append(": ").append(value).append("\r\n");
   }
   const bool wants_body = request.method != "GET" && request.method != "HEAD" && request.method != "DELETE";
-  if (body_length > 0 || wants_body) out += fmt::format("Content-Length: {}\r\n", body_length);
+  if (body_length > 0 || wants_body) fmt::format_to(end, FMT_COMPILE("Content-Length: {}\r\n"), body_length);
   out += "\r\n";
   return out;
 }

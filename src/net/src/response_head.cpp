@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "response_head.hpp"
 
+#include <algorithm>
 #include <ctime>
+#include <iterator>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <boost/beast/http/status.hpp>
 
@@ -11,6 +14,8 @@
 namespace hearth::net {
 namespace {
 
+constexpr std::size_t kUsualHead = 512;
+
 bool is_framing(std::string_view name) {
   using ascii::equal_ignoring_case;
   return equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding") ||
@@ -18,8 +23,9 @@ bool is_framing(std::string_view name) {
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ");
-  for (const char c : value) out.push_back(c == '\r' || c == '\n' || c == '\0' ? ' ' : c);
+  out.append(name).append(": ").append(value);
+  const auto begins_line = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  std::replace_if(out.end() - static_cast<std::ptrdiff_t>(value.size()), out.end(), begins_line, ' ');
   out.append("\r\n");
 }
 
@@ -30,13 +36,16 @@ bool status_has_body(int status) noexcept { return status >= 200 && status != 20
 std::string response_head(int status, const Headers& headers, const ResponseFraming& framing, std::string_view date) {
   const auto reason =
       boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(static_cast<unsigned>(status)));
-  std::string out = fmt::format("HTTP/1.1 {} {}\r\n", status, std::string_view{reason.data(), reason.size()});
+  std::string out;
+  out.reserve(kUsualHead);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} {}\r\n"), status,
+                 std::string_view{reason.data(), reason.size()});
   append_field(out, "Date", date);
   for (const auto& [name, value] : headers.fields()) {
     if (!is_framing(name) && ascii::is_token(name)) append_field(out, name, value);
   }
   if (framing.chunked) append_field(out, "Transfer-Encoding", "chunked");
-  if (framing.content_length) append_field(out, "Content-Length", fmt::format("{}", *framing.content_length));
+  if (framing.content_length) append_field(out, "Content-Length", std::to_string(*framing.content_length));
   if (!framing.keep_alive) append_field(out, "Connection", "close");
   out.append("\r\n");
   return out;

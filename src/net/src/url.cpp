@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <charconv>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "ascii.hpp"
@@ -59,7 +60,7 @@ Result<Url> Url::parse(std::string_view text) {
   return url;
 }
 
-std::string Url::origin() const { return fmt::format("{}://{}:{}", scheme, host, port); }
+std::string Url::origin() const { return fmt::format(FMT_COMPILE("{}://{}:{}"), scheme, host, port); }
 
 std::string Url::text() const {
   const bool is_default = port == (scheme == "https" ? 443 : 80);
