@@ -61,7 +61,8 @@ class RemoteImpl final : public Remote {
  private:
   template <class Request>
   Result<> check(const policy::Permit& permit, const std::string& target, const Request& request) const;
-  Task<net::Client*> async_client();
+  /// Of the io thread that `executor` is.
+  Result<net::Client*> client(const asio::any_io_executor& executor);
   net::ClientRequest to_request(HttpCall call, Deadline deadline) const;
   /// The answer to a call once its head says 200; the protocol's error otherwise.
   Task<Result<std::unique_ptr<net::ClientAnswer>>> async_open(HttpCall call, Deadline deadline);
@@ -82,8 +83,7 @@ Result<> RemoteImpl::check(const policy::Permit& permit, const std::string& targ
   return fail(ErrorCode::forbidden, fmt::format("the permit is not for this content at {}", target));
 }
 
-Task<net::Client*> RemoteImpl::async_client() {
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+Result<net::Client*> RemoteImpl::client(const asio::any_io_executor& executor) {
   const asio::execution_context& here = asio::query(executor, asio::execution::context);
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     if (&io_.at(i) != &here) continue;
@@ -91,9 +91,9 @@ Task<net::Client*> RemoteImpl::async_client() {
       clients_[i] = net::Client::create(
           executor, {.max_idle_per_origin = options_.max_idle_connections, .ca_file = options_.ca_file});
     }
-    co_return clients_[i].get();
+    return clients_[i].get();
   }
-  co_return nullptr;
+  return fail(ErrorCode::internal, "a remote was called on a thread that is no io thread");
 }
 
 net::ClientRequest RemoteImpl::to_request(HttpCall call, Deadline deadline) const {
@@ -116,8 +116,7 @@ net::ClientRequest RemoteImpl::to_request(HttpCall call, Deadline deadline) cons
 }
 
 Task<Result<std::unique_ptr<net::ClientAnswer>>> RemoteImpl::async_open(HttpCall call, Deadline deadline) {
-  net::Client* client = co_await async_client();
-  if (client == nullptr) co_return fail(ErrorCode::internal, "a remote was called on a thread that is no io thread");
+  HEARTH_CO_TRY(net::Client * client, this->client(co_await asio::this_coro::executor));
   net::ClientRequest request = to_request(std::move(call), deadline);
   HEARTH_CO_TRY(auto answer, co_await client->async_open(std::move(request)));
   const int status = answer->head().status;
@@ -195,8 +194,7 @@ Task<Result<inference::Ranking>> RemoteImpl::async_rerank(policy::Permit permit,
 }
 
 Task<Result<std::string>> RemoteImpl::async_get(std::string path) {
-  net::Client* client = co_await async_client();
-  if (client == nullptr) co_return fail(ErrorCode::internal, "a remote was called on a thread that is no io thread");
+  HEARTH_CO_TRY(net::Client * client, this->client(co_await asio::this_coro::executor));
   net::ClientRequest request = to_request({.path = std::move(path), .headers = {}, .body = {}}, {});
   request.method = "GET";
   request.max_body_bytes = kProbeBytesMax;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +19,7 @@ struct CachedAnswer {
   std::string key;
   std::string target;  // that gave it
   Clock::time_point until;
-  std::deque<inference::Event> events;
+  std::vector<inference::Event> events;
 };
 
 /// Whole answers by exact request. A slot is replaced whole: two requests that fall into one slot take turns. Bounded

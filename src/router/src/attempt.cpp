@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <deque>
 #include <utility>
+#include <vector>
 
 #include "hearth/base/id.hpp"
 #include "hearth/base/log.hpp"
@@ -59,9 +59,8 @@ class WatchedStream final : public provider::EventStream {
 
   Task<std::optional<inference::Event>> async_next() override {
     std::optional<inference::Event> event;
-    if (!held_.empty()) {
-      event = std::move(held_.front());
-      held_.pop_front();
+    if (given_ < held_.size()) {
+      event = std::move(held_[given_++]);
     } else {
       event = co_await stream_->async_next();
       if (event) charge_.note(*event);
@@ -117,21 +116,22 @@ class WatchedStream final : public provider::EventStream {
   Charge charge_;
   provider::EventStreamPtr stream_;
   std::vector<std::string> changes_;
-  std::deque<inference::Event> held_;
+  std::vector<inference::Event> held_;
+  std::size_t given_ = 0;  // of held_
   Clock::time_point opened_;
 };
 
-/// A request as it is about to be sent.
-template <class Request>
-struct Outgoing {
-  Request request;
+/// What is known of a request as it is about to be sent.
+struct Prepared {
   std::shared_ptr<const privacy::Placeholders> hidden;  // null: nothing is
   policy::Content content;
+
+  std::size_t hidden_values() const { return hidden ? hidden->size() : 0; }
 };
 
-/// Hides what the target's zone may not see, and looks again at what is left.
+/// Hides in `request` what the target's zone may not see, and looks again at what is left.
 template <class Request>
-Result<Outgoing<Request>> prepare(const Attempt& attempt, Request request) {
+Result<Prepared> prepare(const Attempt& attempt, Request& request) {
   const Table& table = *attempt.state->table;
   std::shared_ptr<const privacy::Placeholders> hidden;
   policy::Label left = policy::Label::public_;
@@ -150,15 +150,14 @@ Result<Outgoing<Request>> prepare(const Attempt& attempt, Request request) {
   const bool changed = !(content.digest == attempt.looked_at.digest);
   if (changed && table.scanner) content.label = privacy::label_of(*table.scanner, request);
   content.label = std::max({content.label, left, attempt.wishes.label});
-  return Outgoing<Request>{std::move(request), std::move(hidden), content};
+  return Prepared{std::move(hidden), content};
 }
 
 /// The same; for long content in the pool.
 template <class Request>
-Task<Result<Outgoing<Request>>> async_prepare(const Attempt& attempt, Request request) {
-  if (attempt.blocking == nullptr || attempt.prompt_tokens <= kLongContent)
-    co_return prepare(attempt, std::move(request));
-  auto work = [&attempt, &request] { return prepare(attempt, std::move(request)); };
+Task<Result<Prepared>> async_prepare(const Attempt& attempt, Request& request) {
+  if (attempt.blocking == nullptr || attempt.prompt_tokens <= kLongContent) co_return prepare(attempt, request);
+  auto work = [&attempt, &request] { return prepare(attempt, request); };
   co_return co_await attempt.blocking->async_run(std::move(work));
 }
 
@@ -200,36 +199,36 @@ Result<> admit(const Attempt& attempt) {
 }
 
 template <class Request>
-Task<Result<provider::EventStreamPtr>> async_send(const Target& target, policy::Permit permit,
-                                                  provider::RequestContext context, Request request) {
+Task<Result<provider::EventStreamPtr>> send(const Target& target, policy::Permit permit,
+                                            provider::RequestContext context, Request request) {
   request.model = target.model;
   constexpr bool kIsChat = std::is_same_v<Request, inference::ChatRequest>;
   if (target.remote != nullptr) {
     if constexpr (kIsChat) {
-      co_return co_await target.remote->async_chat(std::move(permit), target.name, std::move(context),
-                                                   std::move(request));
+      return target.remote->async_chat(std::move(permit), target.name, std::move(context), std::move(request));
     } else {
-      co_return co_await target.remote->async_complete(std::move(permit), target.name, std::move(context),
-                                                       std::move(request));
+      return target.remote->async_complete(std::move(permit), target.name, std::move(context), std::move(request));
     }
   }
   if constexpr (kIsChat) {
-    co_return co_await target.local->async_chat(std::move(context), std::move(request));
+    return target.local->async_chat(std::move(context), std::move(request));
   } else {
-    co_return co_await target.local->async_complete(std::move(context), std::move(request));
+    return target.local->async_complete(std::move(context), std::move(request));
   }
 }
 
+/// Gives `request` away.
 template <class Request>
-Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, Attempt attempt, Outgoing<Request> outgoing) {
+Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, const Attempt& attempt, Request& request,
+                                                  const Prepared& prepared) {
   const Target& target = attempt.state->table->targets[attempt.target];
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   Running running{attempt.state->health[attempt.target]};
   const Clock::time_point sent = Clock::now();
   Result<provider::EventStreamPtr> stream =
-      co_await async_send(target, std::move(permit), attempt.context, std::move(outgoing.request));
+      co_await send(target, std::move(permit), attempt.context, std::move(request));
   if (!stream) co_return fail(std::move(stream).error());
-  if (outgoing.hidden) *stream = std::make_unique<RestoredStream>(std::move(*stream), std::move(outgoing.hidden));
+  if (prepared.hidden) *stream = std::make_unique<RestoredStream>(std::move(*stream), prepared.hidden);
   auto watched = std::make_unique<WatchedStream>(attempt.state, attempt.target, std::move(running), std::move(charge),
                                                  std::move(*stream));
   HEARTH_CO_CHECKED(co_await watched->async_open(sent, attempt.prompt_tokens));
@@ -238,12 +237,11 @@ Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, Attempt
 
 /// As async_open, cancelled at the deadline.
 template <class Request>
-Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::Permit permit, Attempt attempt,
-                                                     Outgoing<Request> outgoing) {
+Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::Permit permit, const Attempt& attempt,
+                                                     Request& request, const Prepared& prepared) {
   using namespace asio::experimental::awaitable_operators;
   asio::steady_timer timer{co_await asio::this_coro::executor, deadline.at()};
-  auto first =
-      co_await (async_open(std::move(permit), std::move(attempt), std::move(outgoing)) || timer.async_wait(use_tuple));
+  auto first = co_await (async_open(std::move(permit), attempt, request, prepared) || timer.async_wait(use_tuple));
   if (first.index() == 0) co_return std::move(std::get<0>(first));
   const auto [aborted] = std::get<1>(first);
   // The client went away, which ends the timer too: that says nothing about the target.
@@ -251,24 +249,23 @@ Task<Result<provider::EventStreamPtr>> async_open_by(Deadline deadline, policy::
   co_return fail(ErrorCode::deadline_exceeded, "");
 }
 
+/// Owns what the others borrow.
 template <class Request>
 Task<Result<provider::EventStreamPtr>> async_begin_with(Attempt attempt, Request request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const bool is_long = attempt.prompt_tokens > kLongContent;  // for others a coroutine would cost more than the scan
-  HEARTH_CO_TRY(Outgoing<Request> outgoing,
-                is_long ? co_await async_prepare(attempt, std::move(request)) : prepare(attempt, std::move(request)));
-  HEARTH_CO_TRY(policy::Permit permit,
-                co_await async_permit(attempt, outgoing.content, outgoing.hidden ? outgoing.hidden->size() : 0));
-  const std::shared_ptr<Health> health = attempt.state->health[attempt.target];
+  HEARTH_CO_TRY(const Prepared prepared,
+                is_long ? co_await async_prepare(attempt, request) : prepare(attempt, request));
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, prepared.content, prepared.hidden_values()));
   const auto timeout = attempt.first_token_timeout;
   const Deadline deadline = attempt.context.deadline.earlier(Deadline::after(Clock::now(), timeout));
   const bool remote = attempt.state->table->targets[attempt.target].remote != nullptr;
   Result<provider::EventStreamPtr> opened;
   if (remote) {
     attempt.context.first_content = deadline;  // kept where the bytes are read, which costs no second coroutine
-    opened = co_await async_open(std::move(permit), std::move(attempt), std::move(outgoing));
+    opened = co_await async_open(std::move(permit), attempt, request, prepared);
   } else {
-    opened = co_await async_open_by(deadline, std::move(permit), std::move(attempt), std::move(outgoing));
+    opened = co_await async_open_by(deadline, std::move(permit), attempt, request, prepared);
   }
   if (opened) co_return opened;
   Error error = std::move(opened).error();
@@ -279,7 +276,7 @@ Task<Result<provider::EventStreamPtr>> async_begin_with(Attempt attempt, Request
              .param = {},
              .retry_after = {}};
   }
-  health->failed(error, Clock::now());
+  attempt.state->health[attempt.target]->failed(error, Clock::now());
   co_return fail(std::move(error));
 }
 
@@ -301,18 +298,16 @@ Task<Result<provider::EventStreamPtr>> async_begin(Attempt attempt, Ask ask) {
 Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::EmbeddingRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(auto outgoing, co_await async_prepare(attempt, std::move(request)));
-  const std::size_t hidden = outgoing.hidden ? outgoing.hidden->size() : 0;
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, outgoing.content, hidden));
+  HEARTH_CO_TRY(const Prepared prepared, co_await async_prepare(attempt, request));
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, prepared.content, prepared.hidden_values()));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
-  outgoing.request.model = target.model;
+  request.model = target.model;
   Result<inference::Embeddings> out;
   if (target.remote != nullptr) {
-    out = co_await target.remote->async_embed(std::move(permit), target.name, attempt.context,
-                                              std::move(outgoing.request));
+    out = co_await target.remote->async_embed(std::move(permit), target.name, attempt.context, std::move(request));
   } else {
-    out = co_await target.local->async_embed(attempt.context, std::move(outgoing.request));
+    out = co_await target.local->async_embed(attempt.context, std::move(request));
   }
   if (out) charge.add_prompt(out->prompt_tokens);
   if (!out) running.health().failed(out.error(), Clock::now());
@@ -322,18 +317,16 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
 Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::RerankRequest request) {
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(auto outgoing, co_await async_prepare(attempt, std::move(request)));
-  const std::size_t hidden = outgoing.hidden ? outgoing.hidden->size() : 0;
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, outgoing.content, hidden));
+  HEARTH_CO_TRY(const Prepared prepared, co_await async_prepare(attempt, request));
+  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, prepared.content, prepared.hidden_values()));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
-  outgoing.request.model = target.model;
+  request.model = target.model;
   Result<inference::Ranking> out;
   if (target.remote != nullptr) {
-    out = co_await target.remote->async_rerank(std::move(permit), target.name, attempt.context,
-                                               std::move(outgoing.request));
+    out = co_await target.remote->async_rerank(std::move(permit), target.name, attempt.context, std::move(request));
   } else {
-    out = co_await target.local->async_rerank(attempt.context, std::move(outgoing.request));
+    out = co_await target.local->async_rerank(attempt.context, std::move(request));
   }
   if (out) charge.add_prompt(out->prompt_tokens);
   if (!out) running.health().failed(out.error(), Clock::now());

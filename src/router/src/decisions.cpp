@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decisions.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,7 +48,7 @@ std::string why(const Candidate& candidate, const Target& target, const Facts& f
 }  // namespace
 
 std::string Decisions::next_id() {
-  return random_id(fmt::format("{}{}-", kPrefix, next_.fetch_add(1, std::memory_order_relaxed)));
+  return random_id(fmt::format(FMT_COMPILE("{}{}-"), kPrefix, next_.fetch_add(1, std::memory_order_relaxed)));
 }
 
 std::size_t Decisions::number_of(const std::string& id) {

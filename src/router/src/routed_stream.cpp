@@ -36,9 +36,8 @@ RoutedStream::~RoutedStream() {
 
 Task<std::optional<inference::Event>> RoutedStream::async_next() {
   std::optional<inference::Event> event;
-  if (!answer_.held.empty()) {
-    event = std::move(answer_.held.front());
-    answer_.held.pop_front();
+  if (given_ < answer_.held.size()) {
+    event = std::move(answer_.held[given_++]);
   } else if (answer_.rest) {
     event = co_await answer_.rest->async_next();
   }

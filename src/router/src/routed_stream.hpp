@@ -40,10 +40,11 @@ class RoutedStream final : public provider::EventStream {
 
   StatePtr state_;
   Afterwards afterwards_;
-  std::deque<inference::Event> kept_;  // for the cache
+  std::vector<inference::Event> kept_;  // for the cache
   std::size_t kept_bytes_ = 0;
   Settlement settlement_;  // ends after the answer, whose attempt may have a last item for the bill
   Answer answer_;
+  std::size_t given_ = 0;    // of answer_.held
   std::int32_t unfinished_;  // choices
 };
 

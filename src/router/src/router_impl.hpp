@@ -49,14 +49,14 @@ class RouterImpl final : public Router {
     const Facts facts = facts_of(request);
     std::string name = context.route.empty() ? request.model : context.route;
     const std::int32_t n = request.generation.n;
-    co_return co_await async_generate(std::move(context), std::move(request), facts, std::move(name), n);
+    return async_generate(std::move(context), std::move(request), facts, std::move(name), n);
   }
   Task<Result<provider::EventStreamPtr>> async_complete(provider::RequestContext context,
                                                         inference::CompletionRequest request) override {
     const Facts facts = facts_of(request);
     std::string name = context.route.empty() ? request.model : context.route;
     const std::int32_t n = request.generation.n;
-    co_return co_await async_generate(std::move(context), std::move(request), facts, std::move(name), n);
+    return async_generate(std::move(context), std::move(request), facts, std::move(name), n);
   }
   Task<Result<inference::Embeddings>> async_embed(provider::RequestContext context,
                                                   inference::EmbeddingRequest request) override;
@@ -93,7 +93,7 @@ class RouterImpl final : public Router {
   /// `none` is why no target is left; a refusal by policy is put on record.
   void record_refusal(const Error& none, const Admitted& admitted, const provider::RequestContext& context,
                       const Facts& facts) const;
-  Task<Result<Answer>> async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
+  Task<Result<Answer>> async_answer(Admitted& admitted, const provider::RequestContext& context, const Ask& ask,
                                     const Facts& facts, Decision& decision);
   /// An earlier answer to this request, of a target that it may use now.
   std::optional<Answer> from_cache(Decision& decision, const Route& route, const Ask& ask,

@@ -82,8 +82,8 @@ void RouterImpl::record_refusal(const Error& none, const Admitted& admitted, con
   options_.audit->append(std::move(record));
 }
 
-Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context, Ask ask,
-                                              const Facts& given, Decision& decision) {
+Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context,
+                                              const Ask& ask, const Facts& given, Decision& decision) {
   const auto& [state, first, named] = admitted.resolved;
   const Table& table = *state->table;
   std::vector<const Route*> routes{first};
@@ -164,7 +164,7 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
   const bool kept = resolved.named && (resolved.route->cache.ttl.count() > 0 || resolved.route->shadow.share > 0);
   std::optional<Ask> later;
   if (kept) later = ask;
-  Result<Answer> answer = co_await async_answer(admitted, context, std::move(ask), facts, *decision);
+  Result<Answer> answer = co_await async_answer(admitted, context, ask, facts, *decision);
   admitted.settlement.outcome().attempts = static_cast<std::int32_t>(decision->attempts.size());
   if (!answer) {
     decisions_.keep(std::move(decision));

@@ -151,7 +151,7 @@ Ask Run::with_logprobs() const {
   return ask;
 }
 
-void Run::strip_logprobs(std::deque<inference::Event>& events) {
+void Run::strip_logprobs(std::vector<inference::Event>& events) {
   for (inference::Event& event : events) {
     if (auto* text = std::get_if<inference::TextDelta>(&event.body)) text->logprobs.clear();
   }

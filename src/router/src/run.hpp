@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +29,7 @@ class RetryBudget {
 /// An answer that is on its way: what was taken from the stream already, and the stream (null: that was all).
 struct Answer {
   std::size_t target = 0;
-  std::deque<inference::Event> held;
+  std::vector<inference::Event> held;
   provider::EventStreamPtr rest;
   std::optional<double> confidence;
   std::optional<double> told_confidence;  // before calibration
@@ -39,17 +38,17 @@ struct Answer {
   bool cached = false;
 };
 
-/// Carries out one plan. Lives in the frame of its coroutine; a strategy is a member that gives an Answer or the last
-/// error. `notes` gets one line an attempt, for explanations.
+/// Carries out one plan. Lives in the frame of its coroutine, as what it refers to does; a strategy is a member that
+/// gives an Answer or the last error. `notes` gets one line an attempt, for explanations.
 class Run {
  public:
-  Run(StatePtr state, const Route& route, Plan plan, Attempt base, Ask ask, RetryBudget& retries,
+  Run(StatePtr state, const Route& route, Plan plan, Attempt base, const Ask& ask, RetryBudget& retries,
       std::vector<std::string>& notes)
       : state_{std::move(state)},
         route_{route},
         plan_{std::move(plan)},
         base_{std::move(base)},
-        ask_{std::move(ask)},
+        ask_{ask},
         retries_{retries},
         notes_{notes} {}
 
@@ -82,7 +81,7 @@ class Run {
   void tell_fallback(Answer& answer, std::size_t from) const;
   /// Nothing that another target could do better.
   static bool is_final(const Error& error);
-  static void strip_logprobs(std::deque<inference::Event>& events);
+  static void strip_logprobs(std::vector<inference::Event>& events);
   bool asked_for_logprobs() const;
   Ask with_logprobs() const;
 
@@ -90,7 +89,7 @@ class Run {
   const Route& route_;
   Plan plan_;
   Attempt base_;
-  Ask ask_;
+  const Ask& ask_;
   RetryBudget& retries_;
   std::vector<std::string>& notes_;
   std::optional<Error> last_error_;
