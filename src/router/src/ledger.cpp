@@ -86,11 +86,18 @@ std::vector<Verdict> verdicts_of(const std::vector<Row>& rows) {
   return out;
 }
 
+/// Long enough for most requests to begin and end within it, which makes them one row written once. Nothing is lost
+/// with the process meanwhile: the journal has it.
+constexpr std::chrono::milliseconds kGather{50};
+/// Of the journal, taken by requests that have ended: those that run shall find others.
+constexpr std::size_t kManySlots = Journal::kSlots / 8;
+
 class LedgerImpl final : public Ledger {
  public:
   Result<> open(const std::filesystem::path& file, WallClock::time_point now) {
     const auto collect = [this](std::deque<store::Change>& out) { hand_over(out); };
-    HEARTH_TRY(database_, store::Database::open({.file = file, .migrations = kMigrations, .collect = collect}));
+    HEARTH_TRY(database_,
+               store::Database::open({.file = file, .migrations = kMigrations, .gather = kGather, .collect = collect}));
     std::filesystem::path beside = file;
     HEARTH_TRY(journal_, Journal::open(beside.replace_extension(".journal")));
     recover();
@@ -116,7 +123,7 @@ class LedgerImpl final : public Ledger {
       if (const auto slot = journal_->begin(number, milliseconds(now), principal, belongs, route))
         slots_.emplace(number, *slot);
     }
-    database_->nudge();
+    database_->nudge(store::Database::When::gathered);
     return number;
   }
 
@@ -131,6 +138,7 @@ class LedgerImpl final : public Ledger {
                    o.usage.prompt_tokens, o.usage.cached_tokens, o.usage.completion_tokens, o.usage.reasoning_tokens,
                    static_cast<std::int64_t>(o.cost_usd * kNano), static_cast<std::int64_t>(o.saved_usd * kNano),
                    std::int64_t{duration}}};
+    auto when = store::Database::When::gathered;
     {
       const std::lock_guard lock{mutex_};
       if (const auto begun = begun_.find(number);
@@ -148,8 +156,9 @@ class LedgerImpl final : public Ledger {
         ended_slots_.push_back(slot->second);
         slots_.erase(slot);
       }
+      if (ended_slots_.size() >= kManySlots) when = store::Database::When::at_once;
     }
-    database_->nudge();
+    database_->nudge(when);
   }
 
   void keep(const ShadowVerdict& v, WallClock::time_point now) override {

@@ -47,7 +47,7 @@ class DatabaseImpl final : public Database {
 
   Result<> prepare();
   bool post(Change change) override;
-  void nudge() override;
+  void nudge(When when) override;
   bool flush() override;
   Result<std::vector<Row>> read(const std::string& sql, const Row& values) const override;
 
@@ -65,7 +65,7 @@ class DatabaseImpl final : public Database {
   std::deque<Change> queue_;
   std::uint64_t rounds_ = 0;  // that have ended, committed or not
   bool nudged_ = false;
-  bool hurried_ = false;  // somebody waits in flush()
+  bool hurried_ = false;  // nothing more is to gather
   bool failing_ = false;
   bool stopping_ = false;
   std::thread thread_;
@@ -114,10 +114,12 @@ bool DatabaseImpl::post(Change change) {
   return true;
 }
 
-void DatabaseImpl::nudge() {
+void DatabaseImpl::nudge(When when) {
   {
     const std::lock_guard guard{mutex_};
-    if (std::exchange(nudged_, true)) return;
+    const bool hurry = when == When::at_once && !hurried_;
+    if (std::exchange(nudged_, true) && !hurry) return;
+    hurried_ = hurried_ || hurry;
   }
   wake_.notify_one();
 }

@@ -6,8 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <future>
 #include <thread>
+#include <utility>
 
 namespace hearth::store {
 namespace {
@@ -98,9 +101,23 @@ TEST_F(DatabaseTest, CollectedChangesAreCommittedWithTheOthersAndRetried) {
   };
   auto database = Database::open(with);
   ASSERT_TRUE(database);
-  (*database)->nudge();
+  (*database)->nudge(Database::When::gathered);
   ASSERT_TRUE((*database)->flush());
   EXPECT_EQ(count(**database), 2);
+}
+
+TEST_F(DatabaseTest, WhatIsToBeAskedAtOnceDoesNotWaitForMore) {
+  auto with = options();
+  with.gather = std::chrono::hours{1};
+  std::promise<void> asked;
+  with.collect = [&asked, first = true](std::deque<Change>&) mutable {
+    if (std::exchange(first, false)) asked.set_value();
+  };
+  auto database = Database::open(with);
+  ASSERT_TRUE(database);
+  (*database)->nudge(Database::When::gathered);
+  (*database)->nudge(Database::When::at_once);
+  EXPECT_EQ(asked.get_future().wait_for(std::chrono::seconds{30}), std::future_status::ready);
 }
 
 TEST_F(DatabaseTest, AChangeThatCannotBeMadeDoesNotHoldUpTheOthers) {

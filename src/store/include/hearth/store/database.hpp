@@ -53,8 +53,9 @@ class Database {
   /// Runs on `db`, in the order of posting. False when the queue is full: the change is lost and the caller must say
   /// so.
   virtual bool post(Change change) = 0;
-  /// There is something for Options::collect.
-  virtual void nudge() = 0;
+  /// There is something for Options::collect, to be asked after Options::gather or at once.
+  enum class When : std::uint8_t { gathered, at_once };
+  virtual void nudge(When when) = 0;
   /// Waits until everything that was posted or could be collected before is committed. False when that failed.
   virtual bool flush() = 0;
   /// What is committed, by a connection of its own. Blocks on files: not for io threads. internal: SQLite's own words.
