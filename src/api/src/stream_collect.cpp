@@ -33,7 +33,8 @@ struct Gathered {
 
 Task<> async_gather(Call& call, StreamSource& source, Gathered& out) {
   while (!out.failure) {
-    auto event = co_await source.stream->async_next();
+    auto event = source.stream->next_at_hand();
+    if (!event) event = co_await source.stream->async_next();
     if (!event) co_return;
     event->choice += source.first_choice;
     call.note(*event);
@@ -83,7 +84,11 @@ void add_event(std::vector<CollectedChoice>& choices, Event event) {
 Task<Result<std::vector<CollectedChoice>>> async_collect(Call& call, std::vector<StreamSource> sources) {
   call.note(sources);
   Gathered out;
-  co_await async_gather_all(call, sources.data(), sources.data() + sources.size(), out);
+  if (sources.size() == 1) {
+    co_await async_gather(call, sources.front(), out);
+  } else {
+    co_await async_gather_all(call, sources.data(), sources.data() + sources.size(), out);
+  }
   if (out.failure) co_return hearth::fail(*std::move(out.failure));
   co_return std::move(out.choices);
 }

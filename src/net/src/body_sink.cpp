@@ -32,10 +32,9 @@ BodySink::~BodySink() {
   if (!kept_) ::unlink(path_.c_str());
 }
 
-Task<Result<>> BodySink::async_append(std::string_view piece) {
+bool BodySink::append(std::string_view piece) {
   pending_.append(piece);
-  if (path_.empty() || pending_.size() < kPiece) co_return Result<>{};
-  co_return co_await async_flush();
+  return !path_.empty() && pending_.size() >= kPiece;
 }
 
 Task<Result<>> BodySink::async_flush() {

@@ -23,13 +23,13 @@ class BodySink {
   BodySink(const BodySink&) = delete;
   BodySink& operator=(const BodySink&) = delete;
 
-  Task<Result<>> async_append(std::string_view piece);
+  /// True: async_flush() before more comes.
+  bool append(std::string_view piece);
+  Task<Result<>> async_flush();
   /// All is there. Returns the body, empty when it went to the file.
   Task<Result<std::string>> async_finish();
 
  private:
-  Task<Result<>> async_flush();
-
   async::BlockingPool& pool_;
   std::string path_;
   std::string pending_;

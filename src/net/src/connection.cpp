@@ -153,14 +153,14 @@ Task<Connection::Wake> Connection::async_wait(tcp::socket::wait_type what, Clock
   co_return io_error ? Wake::closed : Wake::ready;
 }
 
-Task<> Connection::async_be_fair() {
-  if (++burst_ < kMaxBurst) co_return;
+bool Connection::gives_way() {
+  if (++burst_ < kMaxBurst) return false;
   burst_ = 0;
-  co_await asio::post(asio::use_awaitable);
+  return true;
 }
 
 Task<Connection::Wake> Connection::async_fill(std::size_t room, Clock::time_point deadline) {
-  co_await async_be_fair();
+  if (gives_way()) co_await asio::post(asio::use_awaitable);
   while (true) {
     // Nothing can be there while a wait stands; it would have ended.
     const Wake now = armed_ ? Wake::timeout : read_now(room);
@@ -179,7 +179,7 @@ Task<Connection::Wake> Connection::async_fill(std::size_t room, Clock::time_poin
 }
 
 Task<Result<>> Connection::async_write(Buffers buffers, Clock::duration timeout) {
-  co_await async_be_fair();
+  if (gives_way()) co_await asio::post(asio::use_awaitable);
   while (asio::buffer_size(buffers) > 0) {
     boost::system::error_code ec;
     drop_front(buffers, write_now(buffers, ec));

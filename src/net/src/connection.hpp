@@ -72,8 +72,8 @@ class Connection {
   std::size_t read_some(char* data, std::size_t room, boost::system::error_code& ec);
   /// Reads what is there. ready: bytes came; timeout: nothing there now.
   Wake read_now(std::size_t room);
-  /// Lets other connections of the thread run, once in a while.
-  Task<> async_be_fair();
+  /// Counts an I/O call. True once in a while: the other connections of the thread shall run.
+  bool gives_way();
 
   asio::ip::tcp::socket socket_;
   std::unique_ptr<TlsSocket> tls_;  // null: plain

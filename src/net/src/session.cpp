@@ -187,9 +187,12 @@ Task<std::expected<void, Session::Refusal>> Session::async_more_body() {
 Task<std::expected<void, Session::Refusal>> Session::async_receive_length(std::uint64_t left, BodySink& sink) {
   while (true) {
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left, connection_.input().size()));
-    auto stored = co_await sink.async_append(connection_.input().substr(0, n));
-    if (!stored) co_return std::unexpected{Refusal{500, std::move(stored).error()}};
+    const bool full = sink.append(connection_.input().substr(0, n));
     connection_.consume(n);
+    if (full) {
+      auto stored = co_await sink.async_flush();
+      if (!stored) co_return std::unexpected{Refusal{500, std::move(stored).error()}};
+    }
     left -= n;
     if (left == 0) co_return std::expected<void, Refusal>{};
     auto more = co_await async_more_body();
@@ -209,7 +212,8 @@ Task<std::expected<void, Session::Refusal>> Session::async_receive_chunked(std::
       }
       if (step->consumed == 0) break;
       used += step->consumed;
-      auto stored = co_await sink.async_append(step->data);
+      if (!sink.append(step->data)) continue;
+      auto stored = co_await sink.async_flush();
       if (!stored) co_return std::unexpected{Refusal{500, std::move(stored).error()}};
     }
     connection_.consume(used);

@@ -22,8 +22,11 @@ class RemoteStream final : public EventStream {
       next_ = 0;
       co_await async_more();
     }
-    if (next_ == events_.size()) co_return std::nullopt;
-    co_return std::move(events_[next_++]);
+    co_return next_at_hand();
+  }
+  std::optional<inference::Event> next_at_hand() override {
+    if (next_ == events_.size()) return std::nullopt;
+    return std::move(events_[next_++]);
   }
 
   std::string_view told_model() const override { return decoder_->model(); }

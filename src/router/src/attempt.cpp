@@ -42,7 +42,8 @@ class WatchedStream final : public provider::EventStream {
   /// Up to the first content; a failure before it is the result.
   Task<Result<>> async_open(Clock::time_point sent, std::int64_t prompt_tokens) {
     while (true) {
-      std::optional<inference::Event> event = co_await stream_->async_next();
+      std::optional<inference::Event> event = stream_->next_at_hand();
+      if (!event) event = co_await stream_->async_next();
       if (!event) break;
       if (auto* failed = std::get_if<inference::Failed>(&event->body)) co_return fail(std::move(failed->error));
       const bool content = inference::is_content(*event);
@@ -58,15 +59,21 @@ class WatchedStream final : public provider::EventStream {
   }
 
   Task<std::optional<inference::Event>> async_next() override {
+    std::optional<inference::Event> event = next_at_hand();
+    if (event) co_return event;
+    event = co_await stream_->async_next();
+    if (event) note_new(*event);
+    co_return event;
+  }
+  std::optional<inference::Event> next_at_hand() override {
     std::optional<inference::Event> event;
     if (given_ < held_.size()) {
       event = std::move(held_[given_++]);
-    } else {
-      event = co_await stream_->async_next();
-      if (event) charge_.note(*event);
+      note(*event);
+    } else if ((event = stream_->next_at_hand())) {
+      note_new(*event);
     }
-    if (event) note(*event);
-    co_return event;
+    return event;
   }
   std::vector<std::string> degraded() const override {
     std::vector<std::string> words = stream_->degraded();
@@ -102,6 +109,11 @@ class WatchedStream final : public provider::EventStream {
     }
   }
 
+  void note_new(const inference::Event& event) {
+    charge_.note(event);
+    note(event);
+  }
+
   void note(const inference::Event& event) {
     if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
       running_.health().succeeded(Clock::now() - opened_, done->usage.completion_tokens);
@@ -125,8 +137,6 @@ class WatchedStream final : public provider::EventStream {
 struct Prepared {
   std::shared_ptr<const privacy::Placeholders> hidden;  // null: nothing is
   policy::Content content;
-
-  std::size_t hidden_values() const { return hidden ? hidden->size() : 0; }
 };
 
 /// Hides in `request` what the target's zone may not see, and looks again at what is left.
@@ -161,29 +171,32 @@ Task<Result<Prepared>> async_prepare(const Attempt& attempt, Request& request) {
   co_return co_await attempt.blocking->async_run(std::move(work));
 }
 
-/// The permit for this content at this target, and its record: durable before anything can leave the machine.
-Task<Result<policy::Permit>> async_permit(const Attempt& attempt, const policy::Content& content, std::size_t hidden) {
+/// The permit for this content at this target.
+Result<policy::Permit> permit_for(const Attempt& attempt, const policy::Content& content) {
   const Target& target = attempt.state->table->targets[attempt.target];
   auto permit = attempt.state->table->policy->permit(attempt.wishes.subject, content, target.destination(),
                                                      grants_of(attempt.wishes, target));
-  if (!permit) {
-    co_return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
-  }
-  if (attempt.audit == nullptr) co_return *std::move(permit);
-  audit::Record record = record_of(attempt.wishes, content.label, attempt.context.id, attempt.prompt_tokens);
-  record.hidden = static_cast<std::int64_t>(hidden);
+  if (permit) return *std::move(permit);
+  return fail(ErrorCode::forbidden, fmt::format("policy does not permit this content at {}", target.name));
+}
+
+/// The permit's record: durable before anything can leave the machine.
+Task<Result<>> async_record(const Attempt& attempt, const Prepared& prepared, const policy::Permit& permit) {
+  const Target& target = attempt.state->table->targets[attempt.target];
+  audit::Record record = record_of(attempt.wishes, prepared.content.label, attempt.context.id, attempt.prompt_tokens);
+  record.hidden = prepared.hidden ? static_cast<std::int64_t>(prepared.hidden->size()) : 0;
   record.kind = target.remote != nullptr ? audit::Record::Kind::egress : audit::Record::Kind::local;
   record.permit = random_id("perm_");
   record.target = target.name;
   record.zone = policy::name_of(target.zone);
   record.region = target.region;
-  record.rule = permit->rule();
+  record.rule = permit.rule();
   if (target.remote != nullptr) {
     HEARTH_CO_CHECKED(co_await attempt.audit->async_append(std::move(record)));
   } else {
     attempt.audit->append(std::move(record));
   }
-  co_return *std::move(permit);
+  co_return Result<>{};
 }
 
 Result<Charge> charge_for(const Attempt& attempt) {
@@ -256,7 +269,8 @@ Task<Result<provider::EventStreamPtr>> async_begin_with(Attempt attempt, Request
   const bool is_long = attempt.prompt_tokens > kLongContent;  // for others a coroutine would cost more than the scan
   HEARTH_CO_TRY(const Prepared prepared,
                 is_long ? co_await async_prepare(attempt, request) : prepare(attempt, request));
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, prepared.content, prepared.hidden_values()));
+  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, prepared.content));
+  if (attempt.audit != nullptr) HEARTH_CO_CHECKED(co_await async_record(attempt, prepared, permit));
   const auto timeout = attempt.first_token_timeout;
   const Deadline deadline = attempt.context.deadline.earlier(Deadline::after(Clock::now(), timeout));
   const bool remote = attempt.state->table->targets[attempt.target].remote != nullptr;
@@ -299,7 +313,8 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
   HEARTH_CO_TRY(const Prepared prepared, co_await async_prepare(attempt, request));
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, prepared.content, prepared.hidden_values()));
+  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, prepared.content));
+  if (attempt.audit != nullptr) HEARTH_CO_CHECKED(co_await async_record(attempt, prepared, permit));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;
@@ -318,7 +333,8 @@ Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::Rerank
   HEARTH_CO_CHECKED(admit(attempt));
   const Target& target = attempt.state->table->targets[attempt.target];
   HEARTH_CO_TRY(const Prepared prepared, co_await async_prepare(attempt, request));
-  HEARTH_CO_TRY(policy::Permit permit, co_await async_permit(attempt, prepared.content, prepared.hidden_values()));
+  HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, prepared.content));
+  if (attempt.audit != nullptr) HEARTH_CO_CHECKED(co_await async_record(attempt, prepared, permit));
   HEARTH_CO_TRY(Charge charge, charge_for(attempt));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;

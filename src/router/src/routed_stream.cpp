@@ -35,18 +35,28 @@ RoutedStream::~RoutedStream() {
 }
 
 Task<std::optional<inference::Event>> RoutedStream::async_next() {
+  std::optional<inference::Event> event = next_at_hand();
+  if (event || !answer_.rest) co_return event;
+  event = co_await answer_.rest->async_next();
+  if (event) pass(*event);
+  co_return event;
+}
+
+std::optional<inference::Event> RoutedStream::next_at_hand() {
   std::optional<inference::Event> event;
   if (given_ < answer_.held.size()) {
     event = std::move(answer_.held[given_++]);
   } else if (answer_.rest) {
-    event = co_await answer_.rest->async_next();
+    event = answer_.rest->next_at_hand();
   }
-  if (event) {
-    note(*event);
-    keep(*event);
-    if (unfinished_ == 0) act_afterwards();
-  }
-  co_return event;
+  if (event) pass(*event);
+  return event;
+}
+
+void RoutedStream::pass(inference::Event& event) {
+  note(event);
+  keep(event);
+  if (unfinished_ == 0) act_afterwards();
 }
 
 std::optional<provider::Placement> RoutedStream::placement() const {

@@ -29,12 +29,14 @@ class RoutedStream final : public provider::EventStream {
   ~RoutedStream() override;
 
   Task<std::optional<inference::Event>> async_next() override;
+  std::optional<inference::Event> next_at_hand() override;
   std::vector<std::string> degraded() const override { return answer_.degraded; }
   std::optional<provider::Placement> placement() const override;
 
  private:
+  /// What is done with every event before it is given out.
+  void pass(inference::Event& event);
   void note(inference::Event& event);
-
   void keep(const inference::Event& event);
   void act_afterwards();
 

@@ -149,7 +149,11 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
                                                                   Facts facts, std::string name, std::int32_t n) {
   HEARTH_CO_TRY(Admitted admitted, admit(context, name, facts));
   const auto& resolved = admitted.resolved;
-  co_await async_look_into(options_.blocking, ask, *resolved.state->table, facts);
+  if (facts.prompt_tokens > kLongContent) {  // for others a coroutine would cost as much as the scan
+    co_await async_look_into(options_.blocking, ask, *resolved.state->table, facts);
+  } else {
+    look_into(ask, *resolved.state->table, facts);
+  }
   keep_label(context, ask, admitted);
   auto decision = std::make_shared<Decision>(Decision{.id = decisions_.next_id(),
                                                       .request = context.id,

@@ -54,16 +54,16 @@ Task<Result<Answer>> Run::async_answer() {
     case Strategy::cascade:
       // Alone for want of what is down, an answer is still judged: its client learns how far to trust it.
       if (alone && plan_.down_behind.empty()) break;
-      co_return co_await async_cascade();
+      return async_cascade();
     case Strategy::hedge:
       if (alone) break;
-      co_return co_await async_hedge();
-    case Strategy::consensus: co_return co_await async_consensus();
+      return async_hedge();
+    case Strategy::consensus: return async_consensus();
     case Strategy::direct:
     case Strategy::learned:
     case Strategy::balance: break;
   }
-  co_return co_await async_in_order(0);
+  return async_in_order(0);
 }
 
 Attempt Run::attempt(std::size_t place) const {

@@ -48,6 +48,8 @@ class EventStream {
   virtual ~EventStream() = default;
   /// The next event, or nullopt after the last choice Finished or the stream Failed.
   virtual Task<std::optional<inference::Event>> async_next() = 0;
+  /// The next event if it is there already, which costs no coroutine; nullopt says nothing about the end.
+  virtual std::optional<inference::Event> next_at_hand() { return std::nullopt; }
   /// What was asked for and could not be done in full, for `x-hearth-degraded`. Known before the first event.
   virtual std::vector<std::string> degraded() const { return {}; }
   /// The model that a server elsewhere says it ran; empty until it says so, and for our own.
