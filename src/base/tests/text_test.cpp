@@ -28,6 +28,18 @@ TEST(Utf8, InvalidBytesNeverStick) {
   EXPECT_FALSE(text::is_valid_utf8("\xC0\xAF"));
 }
 
+TEST(Utf8, AsciiEndsAtTheFirstOtherByteWhereverItIs) {
+  for (std::size_t size = 0; size < 20; ++size) {
+    EXPECT_EQ(text::ascii_prefix(std::string(size, '\x7F')), size);
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string bytes(size, 'a');
+      bytes[at] = '\x80';
+      EXPECT_EQ(text::ascii_prefix(bytes), at) << size;
+      EXPECT_FALSE(text::is_valid_utf8(bytes)) << size << " " << at;
+    }
+  }
+}
+
 TEST(Text, Base64MatchesRfc4648) {
   EXPECT_EQ(text::base64_encode(""), "");
   EXPECT_EQ(text::base64_encode("f"), "Zg==");

@@ -27,7 +27,7 @@ namespace http = boost::beast::http;
 using Parser = http::response_parser<http::buffer_body>;
 
 constexpr std::uint32_t kMaxAnswerHead = 64 * 1024;
-constexpr std::size_t kReadPiece = 16 * 1024;
+constexpr std::size_t kReadPiece = 32 * 1024;
 constexpr std::size_t kFilePiece = 256 * 1024;
 constexpr int kMaxInterimAnswers = 8;  // 100 Continue and the like before the real one
 

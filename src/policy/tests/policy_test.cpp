@@ -103,6 +103,19 @@ TEST(Permit, IsForOneContentAndOneTarget) {
   EXPECT_FALSE(permit->covers(kDigest, "openai/gpt-4"));
 }
 
+TEST(ContentDigest, SeesWhereOneMessageEndsAndTheNextBegins) {
+  const auto two = [](std::string first, std::string second) {
+    inference::ChatRequest request = chat(std::move(first));
+    request.messages.push_back(chat(std::move(second)).messages.front());
+    return ContentDigest::of(request);
+  };
+  EXPECT_EQ(two("ab", "c"), two("ab", "c"));
+  EXPECT_NE(two("ab", "c"), two("a", "bc"));
+  EXPECT_NE(two("ab", "c"), two("c", "ab"));
+  const std::string page(300, 'x');  // XXH3 takes other ways for long texts
+  EXPECT_NE(two(page, page + "x"), two(page + "x", page));
+}
+
 TEST(ContentDigest, SeesEveryPartOfAChatAndNotTheModel) {
   auto changed = chat("hello");
   changed.model = "other";

@@ -56,6 +56,11 @@ TEST(Verbatim, AMemberIsFoundHoweverItIsEscapedAndHoweverOftenItComes) {
 
 TEST(Verbatim, ARawMemberIsItsValueAsWritten) {
   EXPECT_EQ(raw_member(R"({"a":"max_tokens","max_tokens":7})", "max_tokens"), "7");
+  for (const std::string_view text : {R"("")", R"("\"")", R"("\\")", R"("\\\"")", R"("\\\\")", R"("a\\\\\"b\"")"}) {
+    const std::string body = "{\"s\":" + std::string{text} + ",\"m\":1}";
+    EXPECT_EQ(raw_member(body, "s"), text);
+    EXPECT_EQ(raw_member(body, "m"), "1") << body;
+  }
   EXPECT_EQ(raw_member(R"({"a":{"max_tokens":7}})", "max_tokens"), "");
   EXPECT_EQ(raw_member(R"({"m": 7 })", "m"), "7");
   EXPECT_EQ(raw_member(R"({"m":null})", "m"), "null");
