@@ -294,6 +294,14 @@ Task<Result<provider::EventStreamPtr>> async_begin_with(Attempt attempt, Request
   co_return fail(std::move(error));
 }
 
+/// The end of what answers at once.
+template <class Answer>
+void settle(const Result<Answer>& answer, Charge& charge, Health& health) {
+  if (!answer) return health.failed(answer.error(), Clock::now());
+  charge.add_prompt(answer->prompt_tokens);
+  health.succeeded({}, 0);
+}
+
 }  // namespace
 
 std::string_view question_of(const Ask& ask) {
@@ -324,8 +332,7 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
   } else {
     out = co_await target.local->async_embed(attempt.context, std::move(request));
   }
-  if (out) charge.add_prompt(out->prompt_tokens);
-  if (!out) running.health().failed(out.error(), Clock::now());
+  settle(out, charge, running.health());
   co_return out;
 }
 
@@ -344,8 +351,7 @@ Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::Rerank
   } else {
     out = co_await target.local->async_rerank(attempt.context, std::move(request));
   }
-  if (out) charge.add_prompt(out->prompt_tokens);
-  if (!out) running.health().failed(out.error(), Clock::now());
+  settle(out, charge, running.health());
   co_return out;
 }
 

@@ -54,7 +54,9 @@ bool Health::admit(Clock::time_point now) {
   if (ns(now) < until) return false;
   // The one that moves the date on is the one that tries.
   const std::int64_t pause = std::max<std::int64_t>(pause_.load(std::memory_order_relaxed), 1);
-  return open_until_.compare_exchange_strong(until, ns(now) + pause, std::memory_order_relaxed);
+  if (!open_until_.compare_exchange_strong(until, ns(now) + pause, std::memory_order_relaxed)) return false;
+  trying_.store(true, std::memory_order_relaxed);
+  return true;
 }
 
 void Health::first_content(std::chrono::nanoseconds after, std::int64_t prompt_tokens) {
@@ -76,6 +78,7 @@ void Health::succeeded(std::chrono::nanoseconds generation, std::int64_t complet
   failures_.store(0, std::memory_order_relaxed);
   open_until_.store(0, std::memory_order_relaxed);
   pause_.store(0, std::memory_order_relaxed);
+  trying_.store(false, std::memory_order_relaxed);
   if (completion_tokens > 1) {
     average(per_token_, static_cast<float>(generation.count()) / static_cast<float>(completion_tokens - 1));
   }
@@ -85,8 +88,11 @@ void Health::failed(const Error& error, Clock::time_point now) {
   if (!is_targets_fault(error.code)) return;
   const int failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
   const bool told_to_wait = error.code == ErrorCode::rate_limited && error.retry_after;
-  const bool was_open = open_until_.load(std::memory_order_relaxed) != 0;
-  if (failures < kOpenAfter && !was_open && !told_to_wait) return;
+  const std::int64_t until = open_until_.load(std::memory_order_relaxed);
+  const bool decides = trying_.exchange(false, std::memory_order_relaxed) || ns(now) >= until;
+  if (failures < kOpenAfter && until == 0 && !told_to_wait) return;
+  if (until != 0 && !decides && !told_to_wait)
+    return;  // sent before it opened: that many failed at once is one failure
   using std::chrono::nanoseconds;
   const std::int64_t first = nanoseconds{kFirstPause}.count();
   const std::int64_t longest = nanoseconds{kLongestPause}.count();

@@ -48,6 +48,10 @@ class Health {
   /// What it told last; null: nothing yet.
   std::shared_ptr<const std::string> last_told() const { return told_.load(std::memory_order_acquire); }
 
+  /// The server says that it runs this target's model itself, or that it passes it on, or does not name it.
+  void placed(bool runs_itself) { runs_itself_.store(runs_itself, std::memory_order_relaxed); }
+  bool runs_itself() const { return runs_itself_.load(std::memory_order_relaxed); }
+
   /// Requests that we run there, or that the server says it runs and queues, whichever is more.
   std::int32_t load() const;
   /// Expected time to the whole answer: waiting, reading the prompt, writing.
@@ -60,10 +64,12 @@ class Health {
   std::atomic<int> failures_{0};             // in a row
   std::atomic<std::int64_t> open_until_{0};  // steady clock, ns; 0: closed
   std::atomic<std::int64_t> pause_{0};       // ns, doubles with each failed try
+  std::atomic<bool> trying_{false};          // in the half-open state: one request, which decides
   std::atomic<std::int32_t> running_{0};
   std::atomic<std::int32_t> published_running_{0};
   std::atomic<std::int32_t> published_waiting_{0};
   std::atomic<float> kv_used_{0};
+  std::atomic<bool> runs_itself_{false};  // until a probe says so
   // Exponential averages, in ns; 0: not known.
   std::atomic<float> first_fixed_{0};  // of a short prompt
   std::atomic<float> per_prompt_token_{0};
