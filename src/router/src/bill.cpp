@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bill.hpp"
 
+#include <algorithm>
 #include <variant>
 
 #include "plan.hpp"
@@ -8,6 +9,15 @@
 namespace hearth::router {
 
 constexpr std::size_t kBytesPerToken = 4;
+constexpr std::size_t kMostBytesPerToken = 32;  // on average; only answers of nothing but blanks have longer ones
+constexpr std::size_t kJudgedBytes = 1024;      // shorter answers may well be three long tokens
+
+/// A server that counts fewer tokens than the text can have, or none, does not say what it used.
+bool tells_usage(const inference::Usage& usage, std::size_t bytes) {
+  if (bytes == 0) return true;
+  const auto tokens = static_cast<std::size_t>(std::max<std::int64_t>(usage.completion_tokens, 0));
+  return tokens > 0 && (bytes < kJudgedBytes || bytes / kMostBytesPerToken <= tokens);
+}
 
 Charge::~Charge() {
   if (!bill_) return;
@@ -23,7 +33,7 @@ void Charge::add(double usd) {
   bill_->usd += usd;
 }
 
-void Charge::add_prompt(std::int64_t tokens) { add(cost_of(price_, tokens, 0, 0)); }
+void Charge::add_prompt(std::int64_t tokens) { add(cost_of(price_, tokens > 0 ? tokens : prompt_tokens_, 0, 0)); }
 
 void Charge::note(const inference::Event& event) {
   if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) {
@@ -33,11 +43,13 @@ void Charge::note(const inference::Event& event) {
   } else if (const auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
     unbilled_bytes_ += call->arguments.size() + call->name.size();
   } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
-    const bool told = done->usage.completion_tokens > 0 || unbilled_bytes_ == 0;
-    if (!told) return;  // a server that hides what it used is billed by what was seen
+    if (!tells_usage(done->usage, unbilled_bytes_)) return;  // billed by what was seen
     unbilled_bytes_ = 0;
     told_ = true;
-    add(cost_of(price_, done->usage.prompt_tokens, done->usage.cached_tokens, done->usage.completion_tokens));
+    const auto counted = [](std::int64_t tokens) { return std::max<std::int64_t>(tokens, 0); };
+    const std::int64_t prompt = counted(done->usage.prompt_tokens);
+    add(cost_of(price_, prompt, std::min(counted(done->usage.cached_tokens), prompt),
+                counted(done->usage.completion_tokens)));
   }
 }
 

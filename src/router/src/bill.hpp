@@ -25,7 +25,7 @@ class Charge {
   ~Charge();
 
   void note(const inference::Event& event);
-  /// Of embeddings and rankings, which have no events.
+  /// Of embeddings and rankings, which have no events. 0: the server did not say, and the estimate is billed.
   void add_prompt(std::int64_t tokens);
 
  private:

@@ -30,7 +30,7 @@ std::string why(const Candidate& candidate, const Target& target, const Facts& f
     case Exclusion::capability:
       return fmt::format("lacks: {}", names_of(static_cast<Capabilities>(facts.needs & ~target.capabilities)));
     case Exclusion::context:
-      return fmt::format("the prompt has about {} tokens, the context is {}", facts.prompt_tokens, target.context);
+      return fmt::format("the prompt has about {} tokens, the context is {}", facts.longest, target.context);
     case Exclusion::cost:
       return fmt::format("would cost ${:.6f}, at most ${:.6f} was asked for", candidate.cost_usd,
                          wishes.max_cost_usd.value_or(0));

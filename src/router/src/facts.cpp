@@ -92,6 +92,7 @@ Facts facts_of(const inference::ChatRequest& request) {
   if (!request.tools.empty()) facts.needs |= kTools;
   if ((facts.needs & kTools) != 0) facts.actions |= policy::kTools;
   if (request.reasoning.enabled.value_or(false)) facts.needs |= kReasoning;
+  facts.longest = facts.prompt_tokens;
   add_generation(request.generation, facts);
   add_conversation(request, facts);
   facts.traits = traits_of(last_question(request));
@@ -105,6 +106,7 @@ Facts facts_of(const inference::ChatRequest& request) {
 Facts facts_of(const inference::CompletionRequest& request) {
   Facts facts{.needs = kCompletion, .content = policy::ContentDigest::of(request), .actions = policy::kComplete};
   facts.prompt_tokens = tokens_of(request.prompt) + estimated_tokens(request.suffix.value_or(""));
+  facts.longest = facts.prompt_tokens;
   add_generation(request.generation, facts);
   if (const auto* text = std::get_if<std::string>(&request.prompt)) facts.traits = traits_of(*text);
   return facts;
@@ -112,17 +114,22 @@ Facts facts_of(const inference::CompletionRequest& request) {
 
 Facts facts_of(const inference::EmbeddingRequest& request) {
   Facts facts{.needs = kEmbedding, .content = policy::ContentDigest::of(request), .actions = policy::kEmbed};
-  // The longest one has to fit; they are not one text.
-  for (const auto& input : request.inputs) facts.prompt_tokens = std::max(facts.prompt_tokens, tokens_of(input));
+  for (const auto& input : request.inputs) {
+    const std::int64_t tokens = tokens_of(input);
+    facts.longest = std::max(facts.longest, tokens);
+    facts.prompt_tokens += tokens;
+  }
   return facts;
 }
 
 Facts facts_of(const inference::RerankRequest& request) {
   Facts facts{.needs = kRerank, .content = policy::ContentDigest::of(request), .actions = policy::kRerank};
+  const std::int64_t query = estimated_tokens(request.query);
   for (const std::string& document : request.documents) {
-    facts.prompt_tokens = std::max(facts.prompt_tokens, estimated_tokens(document));
+    const std::int64_t tokens = query + estimated_tokens(document);
+    facts.longest = std::max(facts.longest, tokens);
+    facts.prompt_tokens += tokens;
   }
-  facts.prompt_tokens += estimated_tokens(request.query);
   return facts;
 }
 

@@ -16,6 +16,7 @@ namespace hearth::router {
 struct Facts {
   Capabilities needs = 0;
   std::int64_t prompt_tokens = 0;  // estimated: 4 bytes of ASCII, or one other character, are a token
+  std::int64_t longest = 0;        // of them, what has to fit into the context at once
   std::int64_t answer_tokens = 0;  // what it asks for, or kUsualAnswer
   std::int32_t turns = 0;          // messages of the user
   std::uint64_t conversation = 0;  // the same for all turns of one conversation; 0: none, it is the first turn

@@ -28,7 +28,7 @@ Exclusion exclude(const Table& table, const Target& target, const Facts& facts, 
   if ((facts.needs & ~target.capabilities) != 0) return Exclusion::capability;
   // What can only be forwarded as it is cannot be redacted.
   if (facts.beyond && (facts.wire != target.wire || table.redacts(target))) return Exclusion::capability;
-  if (target.context > 0 && facts.prompt_tokens >= target.context) return Exclusion::context;
+  if (target.context > 0 && facts.longest >= target.context) return Exclusion::context;
   candidate.cost_usd = static_cast<float>(cost_of(target.price, facts.prompt_tokens, 0, facts.answer_tokens));
   if (wishes.max_cost_usd && candidate.cost_usd > *wishes.max_cost_usd) return Exclusion::cost;
   if (wishes.affordable_usd && candidate.cost_usd > 0 && candidate.cost_usd > *wishes.affordable_usd) {

@@ -28,9 +28,9 @@ Error nobody(const Table& table, const Route& route, const Plan& plan, const Fac
                                missing == 0 ? "" : fmt::format("; all lack: {}", names_of(missing))));
     }
     case Exclusion::context:
-      return error(ErrorCode::context_too_long,
-                   fmt::format("the prompt has about {} tokens, more than any target of {} takes", facts.prompt_tokens,
-                               route.name));
+      return error(
+          ErrorCode::context_too_long,
+          fmt::format("the prompt has about {} tokens, more than any target of {} takes", facts.longest, route.name));
     case Exclusion::cost:
       return error(ErrorCode::invalid_request,
                    fmt::format("every target of {} costs more than x-hearth-max-cost", route.name));
