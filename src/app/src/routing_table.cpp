@@ -82,10 +82,13 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
   }
   for (const RemoteProvider& provider : routing.providers) {
     const auto remote = remotes.find(provider.options.name);
+    // Models that an Ollama only passes on answer at its address and run in a cloud.
+    const bool may_relay = provider.options.kind == "ollama" && provider.zone != policy::Zone::cloud;
     for (const RemoteModel& model : provider.models) {
       table->targets.push_back({.name = provider.options.name + "/" + model.name,
                                 .model = model.model.empty() ? model.name : model.model,
-                                .zone = provider.zone,
+                                .zone = may_relay ? policy::Zone::cloud : provider.zone,
+                                .stands_in = may_relay ? std::optional{provider.zone} : std::nullopt,
                                 .region = provider.region,
                                 .capabilities = model.capabilities,
                                 .context = model.context,

@@ -25,6 +25,7 @@ Task<double> async_agreement(Attempt base, std::size_t embedder, std::string fir
   const double by_words = agreement(first, second);
   if (embedder == SIZE_MAX || first.empty() || second.empty()) co_return by_words;
   base.target = embedder;
+  base.wishes.label = std::max(base.wishes.label, base.looked_at.label);  // answers tell of what they were asked
   inference::EmbeddingRequest request;
   request.inputs = {std::move(first), std::move(second)};
   request.truncate = true;

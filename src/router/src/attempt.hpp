@@ -19,6 +19,7 @@ struct State {
   TablePtr table;
   std::vector<std::shared_ptr<Health>> health;
   std::shared_ptr<const Budgets> budgets;
+  std::uint64_t generation = 0;  // another one after each reload: indices of targets mean something else then
 };
 using StatePtr = std::shared_ptr<const State>;
 

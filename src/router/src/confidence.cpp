@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "hearth/base/text.hpp"
 
@@ -45,22 +46,32 @@ void ConfidenceMeter::watch(const inference::Event& event) {
         window_.pop_front();
       }
     }
-  } else if (std::holds_alternative<inference::ToolCallDelta>(event.body)) {
-    calls_ = true;
+  } else if (const auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
+    std::string& arguments = calls_[{event.choice, call->index}];
+    if (arguments.size() < kWatchedText) arguments += call->arguments;
   } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
     if (done->mean_logprob < 0) reported_ = std::min(reported_.value_or(0), done->mean_logprob);
   }
 }
 
-bool ConfidenceMeter::collapsed(double wanted) const {
+bool ConfidenceMeter::collapsed(double wanted, const Calibration& calibration) const {
   if (window_.size() < kWindow) return false;
-  return std::exp(window_sum_ / static_cast<double>(kWindow)) < wanted / 2;
+  return calibration.apply(std::exp(window_sum_ / static_cast<double>(kWindow))) < wanted / 2;
+}
+
+bool ConfidenceMeter::is_well_formed() const {
+  const auto is_json = [](const std::string& text) {
+    return text.size() >= kWatchedText || nlohmann::json::accept(text);  // what was not seen whole is not judged
+  };
+  const auto is_call = [&](const auto& call) { return call.second.empty() || is_json(call.second); };
+  return std::ranges::all_of(calls_, is_call) && (!json_ || !calls_.empty() || is_json(text_));
 }
 
 std::optional<double> ConfidenceMeter::value() const {
   const bool empty =
       std::ranges::all_of(text_, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; });
-  if ((empty && !calls_) || looks_like_refusal(text_) || goes_in_circles(text_)) return 0;
+  if ((empty && calls_.empty()) || looks_like_refusal(text_) || goes_in_circles(text_)) return 0;
+  if (!is_well_formed()) return 0;
   if (tokens_ > 0) return std::exp(sum_ / static_cast<double>(tokens_));
   if (reported_) return std::exp(*reported_);
   return std::nullopt;

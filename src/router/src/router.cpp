@@ -28,6 +28,33 @@ TablePtr single(const Table& from, Target target) {
   return table;
 }
 
+/// The same table, or one with every target where its server proved to run it.
+TablePtr placed(TablePtr table, const std::vector<std::shared_ptr<Health>>& health) {
+  std::shared_ptr<Table> moved;
+  for (std::size_t i = 0; i < table->targets.size(); ++i) {
+    const Target& target = table->targets[i];
+    if (!target.stands_in) continue;
+    const policy::Zone zone = health[i]->runs_itself() ? *target.stands_in : policy::Zone::cloud;
+    if (zone == target.zone) continue;
+    if (!moved) moved = std::make_shared<Table>(*table);
+    moved->targets[i].zone = zone;
+    log::info("router.placed", {{"target", target.name}, {"zone", policy::name_of(zone)}});
+  }
+  if (moved) return moved;
+  return table;
+}
+
+/// Ollama calls a model without a tag `:latest`, and clients leave that out.
+std::string_view without_latest(std::string_view model) {
+  constexpr std::string_view kLatest = ":latest";
+  if (model.ends_with(kLatest)) model.remove_suffix(kLatest.size());
+  return model;
+}
+
+bool lists(const std::vector<std::string>& models, std::string_view model) {
+  return std::ranges::find(models, without_latest(model), without_latest) != models.end();
+}
+
 }  // namespace
 
 std::uint32_t dice() {
@@ -40,11 +67,14 @@ StatePtr RouterImpl::make_state(TablePtr table) const {
   const StatePtr old = state_.load();
   for (const Target& target : table->targets) {
     const std::size_t known = old ? old->table->find_target(target.name) : SIZE_MAX;
-    state->health.push_back(known == SIZE_MAX ? std::make_shared<Health>() : old->health[known]);
+    // What was learned of another server under the same name says nothing of this one.
+    const bool same = known != SIZE_MAX && old->table->targets[known].remote == target.remote;
+    state->health.push_back(same ? old->health[known] : std::make_shared<Health>());
   }
+  state->generation = old ? old->generation + 1 : 0;
   state->budgets = Budgets::make(table->budgets, old ? old->budgets.get() : nullptr);
   remember_spending(*state->budgets);
-  state->table = std::move(table);
+  state->table = placed(std::move(table), state->health);
   return state;
 }
 
@@ -92,8 +122,20 @@ Resolved RouterImpl::resolve(const std::string& name) const {
   return {std::move(alone), route, false};
 }
 
-std::uint64_t RouterImpl::session_of(const provider::RequestContext& context, std::uint64_t conversation) {
-  return context.session.empty() ? conversation : hash_of(context.session) | 1;
+std::uint64_t RouterImpl::session_of(const provider::RequestContext& context, const Resolved& resolved,
+                                     std::uint64_t conversation) {
+  const std::uint64_t begins = context.session.empty() ? conversation : hash_of(context.session) | 1;
+  if (!resolved.named || begins == 0) return 0;
+  return hash_of(context.principal, hash_of(resolved.route->name, begins + resolved.state->generation)) | 1;
+}
+
+void RouterImpl::place(const StatePtr& state) {
+  TablePtr table = placed(state->table, state->health);
+  if (table == state->table) return;
+  auto next = std::make_shared<State>(*state);
+  next->table = std::move(table);
+  StatePtr expected = state;
+  state_.compare_exchange_strong(expected, std::move(next));  // a reload that came between placed its own
 }
 
 Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, const Resolved& resolved,
@@ -131,9 +173,13 @@ Task<> RouterImpl::async_probe() {
       Health& health = *state->health[j];
       // A server that answers, if only to refuse our key or the path, is alive.
       health.probed(load || load.error().code != ErrorCode::upstream_unavailable, Clock::now());
-      if (load) health.published(load->running, load->waiting, load->kv_used);
+      if (!load) continue;
+      health.published(load->running, load->waiting, load->kv_used);
+      const std::string& model = state->table->targets[j].model;
+      health.placed(lists(load->models, model) && !lists(load->relayed, model));
     }
   }
+  place(state);
 }
 
 Result<Explanation> RouterImpl::explain(const provider::RequestContext& context,
@@ -142,7 +188,7 @@ Result<Explanation> RouterImpl::explain(const provider::RequestContext& context,
   Facts facts = facts_of(request);
   facts.gain = resolved.route->model().predict(last_question(request)).gain;
   const Table& table = *resolved.state->table;
-  HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session_of(context, facts.conversation)));
+  HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session_of(context, resolved, facts.conversation)));
   look_into(request, table, facts);
   wishes.label = std::max(wishes.label, remembered(context, request));
   wishes.affordable_usd = resolved.state->budgets->purse(wishes.subject, resolved.named ? resolved.route->name : "-")

@@ -33,13 +33,11 @@ class RouterImpl final : public Router {
  public:
   RouterImpl(Options options, TablePtr table)
       : options_{std::move(options)}, sessions_{std::make_unique<Sessions>()}, decisions_{options_.decisions_kept} {
-    sessions_->clear();
     state_.store(make_state(std::move(table)));
   }
 
   void replace(TablePtr table) override {
     state_.store(make_state(std::move(table)));
-    sessions_->clear();
     cache_.clear();
   }
   TablePtr table() const override { return state_.load()->table; }
@@ -73,7 +71,11 @@ class RouterImpl final : public Router {
   Resolved resolve(const std::string& name) const;
   Result<Wishes> wishes_of(const provider::RequestContext& context, const Resolved& resolved,
                            std::uint64_t session) const;
-  static std::uint64_t session_of(const provider::RequestContext& context, std::uint64_t conversation);
+  /// The key under which a principal's conversation at a route is remembered while this table lasts; 0: none.
+  static std::uint64_t session_of(const provider::RequestContext& context, const Resolved& resolved,
+                                  std::uint64_t conversation);
+  /// Puts targets where their servers proved to run them.
+  void place(const StatePtr& state);
   Task<Result<provider::EventStreamPtr>> async_generate(provider::RequestContext context, Ask ask, Facts facts,
                                                         std::string name, std::int32_t n);
   /// The label that this conversation had before, and does not lose.
@@ -84,7 +86,10 @@ class RouterImpl final : public Router {
     Wishes wishes;
     Purse purse;
     Settlement settlement;
+    Clock::time_point began;
   };
+  /// From here on the request spends what that route may: its budgets, not those of the route that it came by.
+  static Result<> draw_on(const Route& route, Admitted& admitted);
   Result<Admitted> admit(const provider::RequestContext& context, const std::string& name, const Facts& facts);
   /// Raises the label to what the conversation had, and remembers what is said of it now.
   void keep_label(const provider::RequestContext& context, const Ask& ask, Admitted& admitted);
@@ -95,6 +100,17 @@ class RouterImpl final : public Router {
                       const Facts& facts) const;
   Task<Result<Answer>> async_answer(Admitted& admitted, const provider::RequestContext& context, const Ask& ask,
                                     const Facts& facts, Decision& decision);
+  /// One route of the chain that a request may fall down.
+  struct Leg {
+    const Route& route;
+    bool more_behind = false;
+  };
+  struct Tried {
+    Result<Answer> answer;
+    bool asked = false;  // a target was; else nobody could be
+  };
+  Task<Tried> async_route(Leg leg, Admitted& admitted, const provider::RequestContext& context, const Ask& ask,
+                          Facts facts, Decision& decision);
   /// An earlier answer to this request, of a target that it may use now.
   std::optional<Answer> from_cache(Decision& decision, const Route& route, const Ask& ask,
                                    const Admitted& admitted) const;

@@ -20,6 +20,18 @@ const std::string& cache_owner(const Route& route, const policy::Subject& subjec
   return route.cache.shared ? subject.tenant : subject.principal;
 }
 
+/// The route, its fallbacks, then theirs; each once.
+std::vector<const Route*> chain_of(const Table& table, const Route& first) {
+  std::vector<const Route*> chain{&first};
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    for (const std::string& fallback : chain[i]->fallback) {
+      const Route* route = table.find_route(fallback);
+      if (route != nullptr && std::ranges::find(chain, route) == chain.end()) chain.push_back(route);
+    }
+  }
+  return chain;
+}
+
 }  // namespace
 
 Error RouterImpl::all_failed(const Route& route, bool named, Error last, const std::vector<std::string>& notes) {
@@ -31,8 +43,7 @@ Error RouterImpl::all_failed(const Route& route, bool named, Error last, const s
 Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& context, const std::string& name,
                                                const Facts& facts) {
   Resolved resolved = resolve(name);
-  const std::uint64_t session = resolved.named ? session_of(context, facts.conversation) : 0;
-  HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session));
+  HEARTH_TRY(Wishes wishes, wishes_of(context, resolved, session_of(context, resolved, facts.conversation)));
   const std::string route = resolved.named ? resolved.route->name : "-";
   Settlement settlement{options_.ledger,
                         options_.on_outcome,
@@ -45,7 +56,16 @@ Result<RouterImpl::Admitted> RouterImpl::admit(const provider::RequestContext& c
     return fail(funded.error());
   }
   wishes.affordable_usd = purse.left(now);
-  return Admitted{std::move(resolved), std::move(wishes), std::move(purse), std::move(settlement)};
+  return Admitted{std::move(resolved), std::move(wishes), std::move(purse), std::move(settlement), Clock::now()};
+}
+
+Result<> RouterImpl::draw_on(const Route& route, Admitted& admitted) {
+  Purse purse = admitted.resolved.state->budgets->purse(admitted.wishes.subject, route.name);
+  const auto now = WallClock::now();
+  HEARTH_CHECKED(purse.admit(0, now));
+  admitted.wishes.affordable_usd = purse.left(now);
+  admitted.purse = std::move(purse);
+  return {};
 }
 
 Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::RequestContext& context, const Route& route,
@@ -68,7 +88,7 @@ Attempt RouterImpl::first_attempt(const Admitted& admitted, const provider::Requ
                   // A target that was named has no rival to hand over to: it may take its time.
                   .first_token_timeout = named ? route.first_token_timeout : route.timeout,
                   .guarded = named};
-  if (named) attempt.context.deadline = context.deadline.earlier(Deadline::after(Clock::now(), route.timeout));
+  if (named) attempt.context.deadline = context.deadline.earlier(Deadline::after(admitted.began, route.timeout));
   return attempt;
 }
 
@@ -83,55 +103,70 @@ void RouterImpl::record_refusal(const Error& none, const Admitted& admitted, con
 }
 
 Task<Result<Answer>> RouterImpl::async_answer(Admitted& admitted, const provider::RequestContext& context,
-                                              const Ask& ask, const Facts& given, Decision& decision) {
+                                              const Ask& ask, const Facts& facts, Decision& decision) {
   const auto& [state, first, named] = admitted.resolved;
-  const Table& table = *state->table;
-  std::vector<const Route*> routes{first};
-  for (const std::string& fallback : first->fallback) {
-    if (const Route* route = table.find_route(fallback)) routes.push_back(route);
-  }
+  const std::vector<const Route*> chain = chain_of(*state->table, *first);
   std::optional<Error> error;
-  Facts facts = given;
-  for (const Route* route : routes) {
-    if (route->strategy == Strategy::learned) facts.gain = route->model().predict(question_of(ask)).gain;
-    Plan plan = make_plan(table, *route, facts, admitted.wishes, state->health, Clock::now(), dice());
-    if (route == first) {
-      decision.route = static_cast<std::size_t>(route - table.routes.data());
-      decision.plan = plan;
-      decision.facts.gain = facts.gain;
+  for (const Route* route : chain) {
+    Tried tried = co_await async_route({.route = *route, .more_behind = route != chain.back()}, admitted, context, ask,
+                                       facts, decision);
+    if (tried.answer) {
+      if (route != first) {
+        tried.answer->degraded.push_back(fmt::format("fallback to route {}", route->name));
+        admitted.settlement.outcome().route = route->name;
+      }
+      co_return std::move(tried.answer);
     }
-    bool thrifty = false;
-    for (const Candidate& candidate : plan.candidates) {
-      if (candidate.exclusion != Exclusion::budget) continue;
-      HEARTH_CO_CHECKED(admitted.purse.admit(candidate.cost_usd, WallClock::now()));
-      thrifty = true;
-    }
-    if (plan.order.empty()) {
-      Error none = nobody(table, *route, plan, facts, admitted.wishes);
-      decision.attempts.push_back(fmt::format("{}: {}", route->name, none.message));
-      record_refusal(none, admitted, context, facts);
-      if (!error) error = std::move(none);
-      continue;
-    }
-    if (route == first) {
-      if (auto cached = from_cache(decision, *route, ask, admitted)) co_return *std::move(cached);
-    }
-    Run run{state, *route,   std::move(plan),  first_attempt(admitted, context, *route, facts),
-            ask,   retries_, decision.attempts};
-    Result<Answer> answer = co_await run.async_answer();
-    if (!answer) {
-      error = all_failed(*route, named, std::move(answer).error(), decision.attempts);
-      if (error->code == ErrorCode::invalid_request || error->code == ErrorCode::cancelled) break;
-      continue;
-    }
-    if (route != first) {
-      answer->degraded.push_back(fmt::format("fallback to route {}", route->name));
-      admitted.settlement.outcome().route = route->name;
-    }
-    if (thrifty) answer->degraded.emplace_back("the budget left no room for dearer targets");
-    co_return answer;
+    const ErrorCode code = tried.answer.error().code;
+    // That a fallback has nobody to ask says less than why the first route failed.
+    if (!error || tried.asked) error = std::move(tried.answer).error();
+    if (tried.asked && (code == ErrorCode::invalid_request || code == ErrorCode::cancelled)) break;
+    if (route == first && code == ErrorCode::budget_exhausted) break;
   }
   co_return fail(*std::move(error));
+}
+
+Task<RouterImpl::Tried> RouterImpl::async_route(Leg leg, Admitted& admitted, const provider::RequestContext& context,
+                                                const Ask& ask, Facts facts, Decision& decision) {
+  const auto& [state, first, named] = admitted.resolved;
+  const auto& [route, more_behind] = leg;
+  const bool is_first = &route == first;
+  // Each route spends from its own budgets, as its name in the ledger says.
+  if (const Result<> funded = is_first ? Result<>{} : draw_on(route, admitted); !funded) {
+    decision.attempts.push_back(fmt::format("{}: {}", route.name, funded.error().message));
+    co_return Tried{fail(funded.error())};
+  }
+  if (route.strategy == Strategy::learned) facts.gain = route.model().predict(question_of(ask)).gain;
+  const Table& table = *state->table;
+  Plan plan = make_plan(table, route, facts, admitted.wishes, state->health, Clock::now(), dice());
+  if (is_first) {
+    decision.route = static_cast<std::size_t>(&route - table.routes.data());
+    decision.plan = plan;
+    decision.facts.gain = facts.gain;
+  }
+  bool thrifty = false;
+  for (const Candidate& candidate : plan.candidates) {
+    if (candidate.exclusion != Exclusion::budget) continue;
+    if (const auto funded = admitted.purse.admit(candidate.cost_usd, WallClock::now()); !funded) {
+      co_return Tried{fail(funded.error())};
+    }
+    thrifty = true;
+  }
+  if (plan.order.empty()) {
+    Error none = nobody(table, route, plan, facts, admitted.wishes);
+    decision.attempts.push_back(fmt::format("{}: {}", route.name, none.message));
+    record_refusal(none, admitted, context, facts);
+    co_return Tried{fail(std::move(none))};
+  }
+  if (is_first) {
+    if (auto cached = from_cache(decision, route, ask, admitted)) co_return Tried{*std::move(cached), true};
+  }
+  Run run{state, route,    std::move(plan),   first_attempt(admitted, context, route, facts),
+          ask,   retries_, decision.attempts, more_behind};
+  Result<Answer> answer = co_await run.async_answer();
+  if (!answer) co_return Tried{fail(all_failed(route, named, std::move(answer).error(), decision.attempts)), true};
+  if (thrifty) answer->degraded.emplace_back("the budget left no room for dearer targets");
+  co_return Tried{std::move(answer), true};
 }
 
 void RouterImpl::keep_label(const provider::RequestContext& context, const Ask& ask, Admitted& admitted) {
@@ -180,7 +215,7 @@ Task<Result<provider::EventStreamPtr>> RouterImpl::async_generate(provider::Requ
   if (preferred != SIZE_MAX && preferred != answer->target) {
     answer->degraded.push_back(fmt::format("model changed from {}", resolved.state->table->targets[preferred].name));
   }
-  if (resolved.named) sessions_->put(session_of(context, facts.begins), answer->target);
+  sessions_->put(session_of(context, resolved, facts.begins), answer->target);
   Afterwards afterwards;
   if (later) afterwards = afterwards_of(admitted, *answer, decision->facts, *std::move(later), n);
   decisions_.keep(std::move(decision));

@@ -66,16 +66,18 @@ Task<Result<Answer>> Run::async_answer() {
   return async_in_order(0);
 }
 
+std::optional<std::chrono::milliseconds> Run::half_of_the_rest() const {
+  if (!base_.context.deadline.reachable()) return std::nullopt;
+  const auto half = (base_.context.deadline.at() - Clock::now()) / 2;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(half);
+}
+
 Attempt Run::attempt(std::size_t place) const {
   Attempt attempt = base_;
   attempt.target = target_at(place);
   // Later targets must have their turn: each gets at most half of what is left, the last one all of it.
-  const auto now = Clock::now();
-  if (place + 1 < plan_.order.size() && attempt.context.deadline.reachable()) {
-    const auto half = (attempt.context.deadline.at() - now) / 2;
-    attempt.first_token_timeout =
-        std::min(attempt.first_token_timeout, std::chrono::duration_cast<std::chrono::milliseconds>(half));
-  }
+  if (place + 1 == plan_.order.size() && !more_behind_) return attempt;
+  if (const auto half = half_of_the_rest()) attempt.first_token_timeout = std::min(attempt.first_token_timeout, *half);
   return attempt;
 }
 
@@ -151,6 +153,16 @@ Ask Run::with_logprobs() const {
   return ask;
 }
 
+bool Run::wants_json() const {
+  return std::visit(
+      [](const auto& request) {
+        const auto kind = request.generation.constraint.kind;
+        using Kind = decltype(kind);
+        return request.generation.n == 1 && (kind == Kind::json_object || kind == Kind::json_schema);
+      },
+      ask_);
+}
+
 void Run::strip_logprobs(std::vector<inference::Event>& events) {
   for (inference::Event& event : events) {
     if (auto* text = std::get_if<inference::TextDelta>(&event.body)) text->logprobs.clear();
@@ -160,13 +172,19 @@ void Run::strip_logprobs(std::vector<inference::Event>& events) {
 Task<Result<Run::Whole>> Run::async_whole(std::size_t place, double wanted) {
   const bool tells = (target(place).capabilities & kLogprobs) != 0;
   Ask ask = tells ? with_logprobs() : ask_;
-  Result<provider::EventStreamPtr> stream = co_await async_begin(attempt(place), std::move(ask));
+  Attempt whole_attempt = attempt(place);
+  // One that trickles must not eat up the time of the target that is asked if this one is not sure, or fails.
+  if (const auto half = half_of_the_rest(); half && wanted > 0) {
+    whole_attempt.context.deadline = whole_attempt.context.deadline.earlier(Deadline::after(Clock::now(), *half));
+  }
+  Result<provider::EventStreamPtr> stream = co_await async_begin(std::move(whole_attempt), std::move(ask));
   if (!stream) {
     note(place, fmt::format("{}: {}", traits(stream.error().code).name, stream.error().message));
     last_error_ = stream.error();
     co_return fail(stream.error());
   }
   Whole whole;
+  whole.meter = ConfidenceMeter{wants_json()};
   whole.answer.target = target_at(place);
   whole.answer.degraded = (*stream)->degraded();
   while (whole.answer.held.size() < kMostEvents) {
@@ -178,7 +196,7 @@ Task<Result<Run::Whole>> Run::async_whole(std::size_t place, double wanted) {
     }
     whole.meter.watch(*event);
     whole.answer.held.push_back(std::move(*event));
-    if (whole.meter.collapsed(wanted)) {
+    if (whole.meter.collapsed(wanted, target(place).calibration)) {
       whole.collapsed = true;
       break;
     }
@@ -192,56 +210,75 @@ Task<Result<Run::Whole>> Run::async_whole(std::size_t place, double wanted) {
   co_return whole;
 }
 
-Task<Result<Answer>> Run::async_cascade() {
-  std::optional<Answer> best;  // the whole answer that is trusted most, though not enough
-  const bool stronger_is_down = !plan_.down_behind.empty();
-  const std::size_t judged = plan_.order.size() - (stronger_is_down ? 0 : 1);
-  for (std::size_t place = 0; place < judged; ++place) {
-    Result<Whole> whole = co_await async_whole(place, route_.confidence);
+Task<Result<Run::Judged>> Run::async_judge(std::size_t places) {
+  Judged judged;
+  for (std::size_t place = 0; place < places; ++place) {
+    // What nobody stands behind is read to its end, however unsure it is.
+    const bool last_resort = place + 1 == plan_.order.size();
+    Result<Whole> whole = co_await async_whole(place, last_resort ? 0 : route_.confidence);
     if (!whole) {
       if (is_final(whole.error())) co_return fail(std::move(whole).error());
       continue;
     }
     const double confidence = *whole->answer.confidence;
     if (whole->failed) {
+      last_error_ = whole->failed;
       note(place, fmt::format("{}: {}", traits(whole->failed->code).name, whole->failed->message));
-      continue;
-    }
-    if (whole->collapsed) {
+    } else if (whole->collapsed) {
       note(place, "confidence collapsed before the end; escalates");
-      continue;
-    }
-    if (confidence >= route_.confidence) {
+      judged.cut = place;
+    } else if (confidence >= route_.confidence) {
       note(place, fmt::format("answers with confidence {:.2f}", confidence));
       whole->answer.escalated = place > 0;
-      co_return std::move(whole->answer);
+      judged.sure = std::move(whole->answer);
+      co_return judged;
+    } else {
+      note(place, fmt::format("confidence {:.2f} is below {:.2f}; escalates", confidence, route_.confidence));
+      if (!judged.best || confidence > *judged.best->confidence) judged.best = std::move(whole->answer);
     }
-    note(place, fmt::format("confidence {:.2f} is below {:.2f}; escalates", confidence, route_.confidence));
-    if (!best || confidence > *best->confidence) best = std::move(whole->answer);
   }
-  if (best && stronger_is_down) {
-    for (const std::size_t down : plan_.down_behind) {
-      best->degraded.push_back(fmt::format("{} is down", state_->table->targets[plan_.candidates[down].target].name));
-    }
-    best->degraded.push_back("this answer's confidence is low");
-    co_return std::move(*best);
+  co_return judged;
+}
+
+Task<Result<Answer>> Run::async_cascade() {
+  const bool stronger_is_down = !plan_.down_behind.empty();
+  HEARTH_CO_TRY(Judged judged, co_await async_judge(plan_.order.size() - (stronger_is_down ? 0 : 1)));
+  if (judged.sure) co_return *std::move(judged.sure);
+  if (!stronger_is_down || !(judged.best || judged.cut)) {
+    Result<Answer> strongest = co_await async_in_order(plan_.order.size() - 1);
+    if (strongest) strongest->escalated = !stronger_is_down;
+    if (strongest || is_final(strongest.error())) co_return strongest;
   }
-  Result<Answer> strongest = co_await async_in_order(plan_.order.size() - 1);
-  if (strongest) {
-    strongest->escalated = true;
-    co_return strongest;
+  co_return co_await async_make_do(std::move(judged), last_error_.value_or(Error{}));
+}
+
+Task<Result<Answer>> Run::async_make_do(Judged judged, Error none) {
+  if (!judged.best && judged.cut) {
+    Result<Whole> again = co_await async_whole(*judged.cut, 0);
+    if (again && !again->failed) judged.best = std::move(again->answer);
   }
-  if (!best) co_return strongest;
-  best->degraded.push_back("escalation failed; this answer's confidence is low");
+  if (!judged.best) co_return fail(std::move(none));
+  Answer& best = *judged.best;
+  for (const std::size_t down : plan_.down_behind) {
+    best.degraded.push_back(fmt::format("{} is down", state_->table->targets[plan_.candidates[down].target].name));
+  }
+  best.degraded.push_back(plan_.down_behind.empty() ? "escalation failed; this answer's confidence is low"
+                                                    : "this answer's confidence is low");
   notes_.push_back(
-      fmt::format("{}: answers all the same, as nothing stronger could", state_->table->targets[best->target].name));
-  co_return std::move(*best);
+      fmt::format("{}: answers all the same, as nothing stronger could", state_->table->targets[best.target].name));
+  co_return std::move(best);
 }
 
 Task<Result<provider::EventStreamPtr>> Run::async_later(std::size_t place, std::chrono::nanoseconds delay) {
   asio::steady_timer timer{co_await asio::this_coro::executor, delay};
   co_await timer.async_wait(asio::use_awaitable);
-  co_return co_await async_begin(attempt(place), ask_);
+  Result<provider::EventStreamPtr> copy = co_await async_begin(attempt(place), ask_);
+  if (copy) co_return copy;
+  // A copy that fails must not end the race: the request itself is still under way, and may be well.
+  note(place, fmt::format("{}: {}", traits(copy.error().code).name, copy.error().message));
+  asio::steady_timer never{co_await asio::this_coro::executor, asio::steady_timer::time_point::max()};
+  co_await never.async_wait(asio::use_awaitable);
+  co_return copy;
 }
 
 Task<Result<Answer>> Run::async_hedge() {
@@ -259,9 +296,9 @@ Task<Result<Answer>> Run::async_hedge() {
     note(place, fmt::format("{}: {}", traits(stream.error().code).name, stream.error().message));
     last_error_ = stream.error();
     if (is_final(stream.error())) co_return fail(std::move(stream).error());
-    // The one that lost the race by failing is left out; the others have not been asked, or were cancelled.
-    if (place == 0) plan_.down_ahead.push_back(plan_.order.front());
-    plan_.order.erase(plan_.order.begin() + static_cast<std::ptrdiff_t>(place));
+    // The others have not been asked, or were cancelled.
+    plan_.down_ahead.push_back(plan_.order.front());
+    plan_.order.erase(plan_.order.begin());
     co_return co_await async_in_order(0);
   }
   note(place, place == 0 ? "answers" : "answers first, as a hedge");

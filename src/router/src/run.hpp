@@ -42,15 +42,17 @@ struct Answer {
 /// gives an Answer or the last error. `notes` gets one line an attempt, for explanations.
 class Run {
  public:
+  /// `more_behind`: other routes come after this one, and need time as well.
   Run(StatePtr state, const Route& route, Plan plan, Attempt base, const Ask& ask, RetryBudget& retries,
-      std::vector<std::string>& notes)
+      std::vector<std::string>& notes, bool more_behind)
       : state_{std::move(state)},
         route_{route},
         plan_{std::move(plan)},
         base_{std::move(base)},
         ask_{ask},
         retries_{retries},
-        notes_{notes} {}
+        notes_{notes},
+        more_behind_{more_behind} {}
 
   Task<Result<Answer>> async_answer();
 
@@ -65,17 +67,29 @@ class Run {
 
   Task<Result<Answer>> async_in_order(std::size_t from);
   Task<Result<Answer>> async_cascade();
+  /// The targets that are judged, from cheap to dear: the first answer that is sure enough, or what is left of them.
+  struct Judged {
+    std::optional<Answer> sure;
+    std::optional<Answer> best;      // the whole answer that is trusted most, though not enough
+    std::optional<std::size_t> cut;  // the last place whose answer was cut off, since its confidence collapsed
+  };
+  Task<Result<Judged>> async_judge(std::size_t places);
+  /// Where nothing stronger can answer.
+  Task<Result<Answer>> async_make_do(Judged judged, Error none);
   Task<Result<Answer>> async_hedge();
   Task<Result<Answer>> async_consensus();
 
   /// One target, with its retries.
   Task<Result<provider::EventStreamPtr>> async_try(std::size_t place);
+  /// An answer whose confidence falls below half of `wanted` is not read to its end.
   Task<Result<Whole>> async_whole(std::size_t place, double wanted);
   Task<Result<provider::EventStreamPtr>> async_later(std::size_t place, std::chrono::nanoseconds delay);
 
   std::size_t target_at(std::size_t place) const { return plan_.candidates[plan_.order[place]].target; }
   const Target& target(std::size_t place) const { return state_->table->targets[target_at(place)]; }
   Attempt attempt(std::size_t place) const;
+  /// Of what is left until the deadline; nullopt: there is none.
+  std::optional<std::chrono::milliseconds> half_of_the_rest() const;
   void note(std::size_t place, const std::string& what);
   /// Says so where not the one answers that should have: of those that are down, or the one at `from`.
   void tell_fallback(Answer& answer, std::size_t from) const;
@@ -83,6 +97,7 @@ class Run {
   static bool is_final(const Error& error);
   static void strip_logprobs(std::vector<inference::Event>& events);
   bool asked_for_logprobs() const;
+  bool wants_json() const;
   Ask with_logprobs() const;
 
   StatePtr state_;
@@ -92,6 +107,7 @@ class Run {
   const Ask& ask_;
   RetryBudget& retries_;
   std::vector<std::string>& notes_;
+  bool more_behind_;
   std::optional<Error> last_error_;
 };
 

@@ -12,25 +12,22 @@ namespace hearth::router {
 class Sessions {
  public:
   static constexpr std::size_t kSlots = 1 << 15;
-  static constexpr std::uint64_t kNone = 0xFFFF;
 
   /// `key` 0 is no conversation. SIZE_MAX: unknown.
   std::size_t find(std::uint64_t key) const {
     if (key == 0) return SIZE_MAX;
     const std::uint64_t slot = slots_[key % kSlots].load(std::memory_order_relaxed);
-    return slot >> kTargetBits == key >> kTargetBits && (slot & kNone) != kNone ? slot & kNone : SIZE_MAX;
+    const std::uint64_t number = slot & kMask;  // from 1 on: a slot of zeros is empty
+    return number > 0 && slot >> kTargetBits == key >> kTargetBits ? number - 1 : SIZE_MAX;
   }
   void put(std::uint64_t key, std::size_t target) {
-    if (key == 0 || target >= kNone) return;
-    slots_[key % kSlots].store((key >> kTargetBits << kTargetBits) | target, std::memory_order_relaxed);
-  }
-  /// Targets have other numbers in another table.
-  void clear() {
-    for (auto& slot : slots_) slot.store(kNone, std::memory_order_relaxed);
+    if (key == 0 || target >= kMask) return;
+    slots_[key % kSlots].store((key >> kTargetBits << kTargetBits) | (target + 1), std::memory_order_relaxed);
   }
 
  private:
   static constexpr int kTargetBits = 16;
+  static constexpr std::uint64_t kMask = (1ULL << kTargetBits) - 1;
   std::array<std::atomic<std::uint64_t>, kSlots> slots_{};
 };
 

@@ -14,11 +14,13 @@ namespace hearth::router::testing {
 
 /// What a fake provider does with one request.
 struct Script {
-  std::vector<std::string> text;   // deltas
-  std::optional<Error> refusal{};  // instead of a stream
-  std::optional<Error> breaks{};   // after the text
-  bool hangs = false;              // never gives content, until it is cancelled
-  double logprob = -0.05;          // of each delta, if asked for
+  std::vector<std::string> text;       // deltas
+  std::optional<Error> refusal{};      // instead of a stream
+  std::optional<Error> breaks{};       // after the text
+  bool hangs = false;                  // never gives content, until it is cancelled
+  bool stops_short = false;            // says nothing more after the text, until the deadline
+  std::chrono::milliseconds after{0};  // before the first event
+  double logprob = -0.05;              // of each delta, if asked for
   bool tells_probabilities = true;
   std::string model{};  // what it says it ran
   bool hides_usage = false;
@@ -29,12 +31,13 @@ class FakeTarget final : public provider::Provider {
  public:
   explicit FakeTarget(std::vector<Script> scripts) : scripts_{std::move(scripts)} {}
 
-  Task<Result<provider::EventStreamPtr>> async_chat(provider::RequestContext, inference::ChatRequest request) override {
+  Task<Result<provider::EventStreamPtr>> async_chat(provider::RequestContext context,
+                                                    inference::ChatRequest request) override {
     models.push_back(request.model);
     last = request;
     const Script script = scripts_[std::min(calls++, scripts_.size() - 1)];
     if (script.refusal) co_return fail(*script.refusal);
-    co_return std::make_unique<Stream>(*this, script, request.generation.logprobs.has_value());
+    co_return std::make_unique<Stream>(*this, script, request.generation.logprobs.has_value(), context.deadline);
   }
   Task<Result<provider::EventStreamPtr>> async_complete(provider::RequestContext,
                                                         inference::CompletionRequest) override {
@@ -44,6 +47,8 @@ class FakeTarget final : public provider::Provider {
   Task<Result<inference::Embeddings>> async_embed(provider::RequestContext,
                                                   inference::EmbeddingRequest request) override {
     if (!embeds) co_return fail(ErrorCode::unsupported, "chat only");
+    const Script script = scripts_[std::min(calls++, scripts_.size() - 1)];
+    if (script.refusal) co_return fail(*script.refusal);
     inference::Embeddings out;
     for (const auto& input : request.inputs) {
       std::vector<float>& vector = out.vectors.emplace_back(256, 0.0F);
@@ -55,7 +60,7 @@ class FakeTarget final : public provider::Provider {
     co_return fail(ErrorCode::unsupported, "chat only");
   }
 
-  bool embeds = false;
+  bool embeds = false;  // "chat only" otherwise
   std::size_t calls = 0;
   std::size_t cancelled = 0;  // streams that were dropped before their end
   std::vector<std::string> models;
@@ -64,8 +69,11 @@ class FakeTarget final : public provider::Provider {
  private:
   class Stream final : public provider::EventStream {
    public:
-    Stream(FakeTarget& target, Script script, bool logprobs)
-        : target_{target}, script_{std::move(script)}, logprobs_{logprobs && script_.tells_probabilities} {}
+    Stream(FakeTarget& target, Script script, bool logprobs, Deadline deadline)
+        : target_{target},
+          script_{std::move(script)},
+          logprobs_{logprobs && script_.tells_probabilities},
+          deadline_{deadline} {}
     ~Stream() override {
       if (!ended_) ++target_.cancelled;
     }
@@ -74,6 +82,15 @@ class FakeTarget final : public provider::Provider {
       if (script_.hangs) {
         asio::steady_timer never{co_await asio::this_coro::executor, asio::steady_timer::time_point::max()};
         co_await never.async_wait(asio::use_awaitable);
+      }
+      if (!began_ && script_.after.count() > 0) {
+        asio::steady_timer timer{co_await asio::this_coro::executor, script_.after};
+        co_await timer.async_wait(asio::use_awaitable);
+      }
+      if (script_.stops_short && at_ == script_.text.size() && !ended_) {
+        asio::steady_timer timer{co_await asio::this_coro::executor, deadline_.at()};
+        co_await timer.async_wait(asio::use_awaitable);
+        script_.breaks = Error{.code = ErrorCode::deadline_exceeded, .message = "late", .param = {}, .retry_after = {}};
       }
       co_return next();
     }
@@ -108,6 +125,7 @@ class FakeTarget final : public provider::Provider {
     FakeTarget& target_;
     Script script_;
     bool logprobs_;
+    Deadline deadline_;
     bool began_ = false;
     bool ended_ = false;
     std::size_t at_ = 0;

@@ -72,6 +72,16 @@ TEST(Health, OpensAfterFailuresInARowAndLetsOneTryAfterThePause) {
   EXPECT_EQ(health.state(later), Health::State::closed);
 }
 
+TEST(Health, ManyThatFailAtOnceAreOneFailure) {
+  Health health;
+  for (int i = 0; i < 4 * Health::kOpenAfter; ++i) health.failed(error(ErrorCode::upstream_unavailable), kNow);
+  const auto later = kNow + Health::kFirstPause;
+  EXPECT_EQ(health.state(later), Health::State::half_open) << "the pause has not grown with each of them";
+  EXPECT_TRUE(health.admit(later));
+  health.failed(error(ErrorCode::upstream_unavailable), later);
+  EXPECT_EQ(health.state(later + Health::kFirstPause), Health::State::open) << "but with the one that tried";
+}
+
 TEST(Health, ASuccessBetweenStartsTheCountAnew) {
   Health health;
   for (int i = 0; i < 20; ++i) {
@@ -192,6 +202,7 @@ TEST_F(PlanTest, ExclusionsComeInTheirOrder) {
   add("down", 1, 0);
   add("fine", 1, 0);
   facts.prompt_tokens = 50;
+  facts.longest = 50;
   facts.answer_tokens = 50;
   wishes.max_cost_usd = 1;
   for (int i = 0; i < Health::kOpenAfter; ++i) health[4]->failed(error(ErrorCode::internal), kNow);
@@ -237,7 +248,6 @@ TEST_F(PlanTest, AConversationKeepsItsTargetUnlessItIsUnfit) {
 
 TEST(Sessions, RememberWhoAnsweredLast) {
   auto sessions = std::make_unique<Sessions>();
-  sessions->clear();
   EXPECT_EQ(sessions->find(0x123456789ABCULL), SIZE_MAX);
   sessions->put(0x123456789ABCULL, 3);
   EXPECT_EQ(sessions->find(0x123456789ABCULL), 3U);

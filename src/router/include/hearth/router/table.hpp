@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,9 @@ struct Target {
   std::string name;   // "lab/llama-3.1-70b", "local/small"
   std::string model;  // as the provider calls it
   policy::Zone zone = policy::Zone::device;
+  /// Of a server that may pass requests on to a cloud, as Ollama does for some models: where it stands. Until a probe
+  /// has shown that it runs this model itself, and when it no longer does, `zone` is the cloud.
+  std::optional<policy::Zone> stands_in;
   std::string region;
   Capabilities capabilities = kChat | kCompletion;
   std::int32_t context = 0;  // tokens; 0: unknown, fits everything
