@@ -36,7 +36,7 @@ OWNERS = [
     (r"zlib\.h", {"cli"}),
     (r"yaml-cpp/", {"app"}),
     (r"simdjson\.h", {"api", "provider"}),
-    (r"nlohmann/", {"api", "app", "audit", "cli", "engine", "identity", "models", "provider"}),
+    (r"nlohmann/", {"api", "app", "audit", "cli", "engine", "identity", "models", "provider", "router"}),
     (r"(llama|ggml|gguf)[a-z-]*\.h", {"engine"}),
     (r"(common|chat|sampling|log|json|json-schema-to-grammar|chat-[a-z-]+|peg-parser|regex-partial)\.h", {"engine"}),
 ]

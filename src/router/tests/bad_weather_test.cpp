@@ -88,7 +88,7 @@ TEST_F(BadWeatherTest, AnswersThatAreNoJsonWhereItIsWantedEscalate) {
 
 TEST_F(BadWeatherTest, ATargetThatTricklesLeavesTimeForTheNext) {
   add("a/weak", {{.text = {"once"}, .stops_short = true}});
-  add("a/strong", {says("strong")}, 5);
+  add("a/strong", {{.text = {"strong"}, .after = 20ms}}, 5);
   route(Strategy::cascade).timeout = 200ms;
   EXPECT_EQ(ask().text, "strong");
 }
