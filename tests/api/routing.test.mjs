@@ -21,10 +21,12 @@ providers:
   - {name: far, kind: openai, url: "${upstream.url}/v1", key: "\${UPSTREAM_KEY}", zone: cloud, idle_timeout: 3s, models: [{name: gpt, model: up-1, quality: 0.9, capabilities: [chat, tools], price: {input: 2, output: 10}}]}
   - {name: asanthropic, kind: anthropic, url: "${near.url}", zone: cluster, models: [{name: m, model: stories, capabilities: [chat]}]}
   - {name: asollama, kind: ollama, url: "${near.url}", zone: cluster, models: [{name: m, model: stories, capabilities: [chat, completion]}]}
+  - {name: relay, kind: ollama, url: "${upstream.url}", zone: device, models: [{name: passed}, {name: own}]}
   - {name: gone, kind: openai, url: "http://127.0.0.1:1", zone: cloud, models: [{name: gpt, capabilities: [chat]}]}
 routes:
   - {name: cloudy, targets: [far/gpt, local/stories], first_token_timeout: 1s, retries: 0}
   - {name: only, targets: [far/gpt], first_token_timeout: 1s, retries: 0}
+  - {name: patient, targets: [far/gpt], retries: 3}
   - {name: lost, targets: [gone/gpt, near/big, local/stories]}
   - {name: auto, strategy: cascade, targets: [local/stories, near/big], confidence: 0.99}
 policy:
@@ -215,6 +217,41 @@ timed('alone, each failure is an error that says what happened, in the time it w
     upstream.behave('good');
     await healed('only');
   }
+});
+
+timed('an upstream that fails half of the time costs no client an answer', async () => {
+  await healed('cloudy');
+  upstream.behave('flaky');
+  for (const route of ['cloudy', 'patient']) {
+    const targets = new Set();
+    for (let i = 0; i < 10; ++i) {
+      const response = await chat(route);
+      targets.add(response.headers.get('x-hearth-target'));
+      const text = await response.text();
+      assert.equal(response.status, 200, text);
+    }
+    assert.deepEqual([...targets].sort(), route === 'cloudy' ? ['far/gpt', 'local/stories'] : ['far/gpt']);
+  }
+});
+
+timed('an upstream that lies about its usage is billed for what was seen', async () => {
+  await healed('only');
+  upstream.behave('liar');
+  const { usage } = await (await chat('only')).json();
+  assert.ok(usage.cost >= 1000 * 10 / 1e6, JSON.stringify(usage));
+});
+
+timed('a model that a neighbour only passes on to a cloud is in the cloud', async () => {
+  const zone = async (model) => (await (await fetch(`${server.url}/admin/explain`, { method: 'POST',
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }] }) })).json()).targets[0].zone;
+  for (let i = 0; await zone('relay/own') !== 'device'; ++i) {
+    assert.ok(i < 200, 'its own model was not proved to be here');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.equal(await zone('relay/passed'), 'cloud');
+  const response = await chat('relay/passed', {}, { 'x-hearth-label': 'confidential' });
+  assert.equal(response.status, 403, await response.text());
+  assert.equal(upstream.requests.length, 0);
 });
 
 timed('a stream that is cut after it began says so and is not begun again', async () => {

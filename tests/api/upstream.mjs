@@ -7,6 +7,7 @@ const chunk = (delta, finish = null) => `data: ${JSON.stringify({ id: 'c', objec
 const usage = `data: ${JSON.stringify({ id: 'c', choices: [], usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 } })}\n\n`;
 export const good = (text) => [chunk({ role: 'assistant', content: '' }), chunk({ content: text }), chunk({}, 'stop'), usage, 'data: [DONE]\n\n'];
 
+let failed = false;
 const head = (res, status = 200, headers = {}) => res.writeHead(status, { 'content-type': 'text/event-stream', ...headers });
 const send = (res, parts) => { head(res); for (const part of parts) res.write(part); res.end(); };
 
@@ -35,6 +36,11 @@ export const behaviours = {
   late: (req, res) => { head(res); res.write(': still there\n\n'); },  // a stream, but never content
   limited: (req, res) => { res.writeHead(429, { 'retry-after': '2' }); res.end('{"error":{"message":"slow down","type":"rate_limit_error"}}'); },
   broken: (req, res) => { res.writeHead(500); res.end('<html>oops</html>'); },
+  /** Every second request fails. */
+  flaky: (req, res) => (failed = !failed) ? behaviours.broken(req, res) : behaviours.good(req, res),
+  /** 4,000 letters, said to be one token. */
+  liar: (req, res) => send(res, [chunk({ content: 'x'.repeat(4000) }), chunk({}, 'stop'),
+    `data: ${JSON.stringify({ id: 'c', choices: [], usage: { prompt_tokens: -5, completion_tokens: 1, total_tokens: 1 } })}\n\n`, 'data: [DONE]\n\n']),
   malformed: (req, res) => send(res, ['data: {"choices": [\n\n']),
   notSse: (req, res) => send(res, ['hello, this is no event stream\n']),
   failsFirst: (req, res) => send(res, [chunk({ role: 'assistant' }), 'data: {"error":{"message":"no quota","type":"insufficient_quota"}}\n\n']),
@@ -55,7 +61,9 @@ export async function startUpstream(behaviour = 'good') {
     let body = '';
     req.on('data', (data) => { body += data; });
     req.on('end', () => {
-      if (req.method === 'GET') { res.writeHead(200); res.end('{"object":"list","data":[{"id":"up-1"}]}'); return; }
+      // As Ollama lists a model that it passes on to a cloud beside one of its own.
+      const tags = { models: [{ name: 'passed:latest', remote_host: 'https://ollama.com:443', remote_model: 'passed' }, { name: 'own:latest' }] };
+      if (req.method === 'GET') { res.writeHead(200); res.end(JSON.stringify(req.url === '/api/tags' ? tags : { object: 'list', data: [{ id: 'up-1' }] })); return; }
       const parsed = JSON.parse(body);
       requests.push({ url: req.url, headers: req.headers, body: parsed, text: body });
       if (requests.length >= waiting.many) waiting.resolve();

@@ -199,11 +199,11 @@ Task<Result<>> async_record(const Attempt& attempt, const Prepared& prepared, co
   co_return Result<>{};
 }
 
-Result<Charge> charge_for(const Attempt& attempt) {
+Result<Charge> charge_for(const Attempt& attempt, std::int32_t choices) {
   const Price& price = attempt.state->table->targets[attempt.target].price;
   const double expected = cost_of(price, attempt.prompt_tokens, 0, attempt.answer_tokens);
   HEARTH_TRY(Reservation reservation, attempt.purse.reserve(expected, WallClock::now()));
-  return Charge{attempt.bill, std::move(reservation), price, attempt.prompt_tokens};
+  return Charge{attempt.bill, std::move(reservation), price, attempt.prompt_tokens, choices};
 }
 
 Result<> admit(const Attempt& attempt) {
@@ -235,7 +235,7 @@ template <class Request>
 Task<Result<provider::EventStreamPtr>> async_open(policy::Permit permit, const Attempt& attempt, Request& request,
                                                   const Prepared& prepared) {
   const Target& target = attempt.state->table->targets[attempt.target];
-  HEARTH_CO_TRY(Charge charge, charge_for(attempt));
+  HEARTH_CO_TRY(Charge charge, charge_for(attempt, request.generation.n));
   Running running{attempt.state->health[attempt.target]};
   const Clock::time_point sent = Clock::now();
   Result<provider::EventStreamPtr> stream =
@@ -323,7 +323,7 @@ Task<Result<inference::Embeddings>> async_embed(Attempt attempt, inference::Embe
   HEARTH_CO_TRY(const Prepared prepared, co_await async_prepare(attempt, request));
   HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, prepared.content));
   if (attempt.audit != nullptr) HEARTH_CO_CHECKED(co_await async_record(attempt, prepared, permit));
-  HEARTH_CO_TRY(Charge charge, charge_for(attempt));
+  HEARTH_CO_TRY(Charge charge, charge_for(attempt, 0));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;
   Result<inference::Embeddings> out;
@@ -342,7 +342,7 @@ Task<Result<inference::Ranking>> async_rerank(Attempt attempt, inference::Rerank
   HEARTH_CO_TRY(const Prepared prepared, co_await async_prepare(attempt, request));
   HEARTH_CO_TRY(policy::Permit permit, permit_for(attempt, prepared.content));
   if (attempt.audit != nullptr) HEARTH_CO_CHECKED(co_await async_record(attempt, prepared, permit));
-  HEARTH_CO_TRY(Charge charge, charge_for(attempt));
+  HEARTH_CO_TRY(Charge charge, charge_for(attempt, 0));
   const Running running{attempt.state->health[attempt.target]};
   request.model = target.model;
   Result<inference::Ranking> out;

@@ -21,11 +21,16 @@ bool tells_usage(const inference::Usage& usage, std::size_t bytes) {
 
 Charge::~Charge() {
   if (!bill_) return;
-  if (unbilled_bytes_ > 0) {
-    const auto tokens = static_cast<std::int64_t>(unbilled_bytes_ / kBytesPerToken + 1);
-    add(cost_of(price_, told_ ? 0 : prompt_tokens_, 0, tokens));
-  }
+  bill_what_was_seen();
   reservation_.settle(usd_);
+}
+
+void Charge::bill_what_was_seen() {
+  if (unbilled_bytes_ == 0) return;
+  const auto tokens = static_cast<std::int64_t>(unbilled_bytes_ / kBytesPerToken + 1);
+  add(cost_of(price_, told_ ? 0 : prompt_tokens_, 0, tokens));
+  unbilled_bytes_ = 0;
+  told_ = true;
 }
 
 void Charge::add(double usd) {
@@ -35,6 +40,15 @@ void Charge::add(double usd) {
 
 void Charge::add_prompt(std::int64_t tokens) { add(cost_of(price_, tokens > 0 ? tokens : prompt_tokens_, 0, 0)); }
 
+void Charge::take(const inference::Usage& usage) {
+  if (!tells_usage(usage, unbilled_bytes_)) return;
+  unbilled_bytes_ = 0;
+  told_ = true;
+  const auto counted = [](std::int64_t tokens) { return std::max<std::int64_t>(tokens, 0); };
+  const std::int64_t prompt = counted(usage.prompt_tokens);
+  add(cost_of(price_, prompt, std::min(counted(usage.cached_tokens), prompt), counted(usage.completion_tokens)));
+}
+
 void Charge::note(const inference::Event& event) {
   if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) {
     unbilled_bytes_ += text->text.size();
@@ -43,13 +57,8 @@ void Charge::note(const inference::Event& event) {
   } else if (const auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
     unbilled_bytes_ += call->arguments.size() + call->name.size();
   } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
-    if (!tells_usage(done->usage, unbilled_bytes_)) return;  // billed by what was seen
-    unbilled_bytes_ = 0;
-    told_ = true;
-    const auto counted = [](std::int64_t tokens) { return std::max<std::int64_t>(tokens, 0); };
-    const std::int64_t prompt = counted(done->usage.prompt_tokens);
-    add(cost_of(price_, prompt, std::min(counted(done->usage.cached_tokens), prompt),
-                counted(done->usage.completion_tokens)));
+    take(done->usage);
+    if (--unfinished_ == 0) bill_what_was_seen();
   }
 }
 

@@ -18,8 +18,13 @@ struct Bill {
 /// the middle is billed for what was seen of it, as servers bill it.
 class Charge {
  public:
-  Charge(std::shared_ptr<Bill> bill, Reservation reservation, Price price, std::int64_t prompt_tokens)
-      : bill_{std::move(bill)}, reservation_{std::move(reservation)}, price_{price}, prompt_tokens_{prompt_tokens} {}
+  Charge(std::shared_ptr<Bill> bill, Reservation reservation, Price price, std::int64_t prompt_tokens,
+         std::int32_t choices)
+      : bill_{std::move(bill)},
+        reservation_{std::move(reservation)},
+        price_{price},
+        prompt_tokens_{prompt_tokens},
+        unfinished_{choices} {}
   Charge(Charge&&) noexcept = default;
   Charge& operator=(Charge&&) = delete;
   ~Charge();
@@ -30,11 +35,15 @@ class Charge {
 
  private:
   void add(double usd);
+  void take(const inference::Usage& usage);
+  /// Of choices that ended without saying what they used, or did not end.
+  void bill_what_was_seen();
 
   std::shared_ptr<Bill> bill_;  // null: moved from
   Reservation reservation_;
   Price price_;
   std::int64_t prompt_tokens_;      // estimated
+  std::int32_t unfinished_;         // choices
   std::size_t unbilled_bytes_ = 0;  // of choices that have not ended
   bool told_ = false;               // the server said what it used
   double usd_ = 0;

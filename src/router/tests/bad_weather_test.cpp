@@ -181,7 +181,7 @@ TEST(Charge, CountsThatCannotBeAreNotBelieved) {
   const auto cost = [](std::size_t bytes, inference::Usage usage) {
     auto bill = std::make_shared<Bill>();
     {
-      Charge charge{bill, {}, {.input = 1e6, .cached_input = 1e6, .output = 1e6}, 10};
+      Charge charge{bill, {}, {.input = 1e6, .cached_input = 1e6, .output = 1e6}, 10, 1};
       charge.note(
           {.choice = 0, .body = inference::TextDelta{.text = std::string(bytes, 'x'), .logprobs = {}, .tokens = {}}});
       charge.note({.choice = 0,
