@@ -218,7 +218,7 @@ class LedgerImpl final : public Ledger {
     }
   }
 
-  /// On `db`, before each commit: so all of the one before is in the file.
+  /// On `db`, before each new batch: so all of the one before is in the file.
   void hand_over(std::deque<store::Change>& out) {
     const std::lock_guard lock{mutex_};
     for (const std::uint32_t slot : handed_over_) journal_->release(slot);

@@ -63,7 +63,9 @@ class DatabaseImpl final : public Database {
   std::condition_variable wake_;       // there is something to do
   std::condition_variable committed_;  // a batch has ended
   std::deque<Change> queue_;
-  std::uint64_t rounds_ = 0;  // that have ended, committed or not
+  std::uint64_t rounds_ = 0;    // that have ended, committed or not
+  std::uint64_t taken_ = 0;     // batches
+  std::uint64_t finished_ = 0;  // of them
   bool nudged_ = false;
   bool hurried_ = false;  // nothing more is to gather
   bool failing_ = false;
@@ -126,40 +128,46 @@ void DatabaseImpl::nudge(When when) {
 
 bool DatabaseImpl::flush() {
   std::unique_lock guard{mutex_};
-  // The round under way may have taken its changes already; the one after it takes everything.
-  const std::uint64_t wanted = rounds_ + 2;
-  while (rounds_ < wanted) {
+  // The batch under way may have been taken before the last change was posted; the next one takes everything.
+  const std::uint64_t wanted = taken_ + 1;
+  const std::uint64_t enough = rounds_ + 2;
+  while (finished_ < wanted) {
+    if (failing_ && rounds_ >= enough) return false;
     hurried_ = nudged_ = true;
     wake_.notify_one();
     committed_.wait(guard);
   }
-  return !failing_;
+  return true;
 }
 
 void DatabaseImpl::run() {
   ::pthread_setname_np(::pthread_self(), "db");
   std::deque<Change> batch;
   while (true) {
+    const bool again = !batch.empty();  // the last commit failed
     bool last = false;
     {
       std::unique_lock guard{mutex_};
-      if (batch.empty()) {
+      if (!again) {
         wake_.wait(guard, [&] { return stopping_ || nudged_ || !queue_.empty(); });
         wake_.wait_for(guard, options_.gather, [&] { return stopping_ || hurried_; });
         batch = std::exchange(queue_, {});
         nudged_ = hurried_ = false;
-      } else {  // the last commit failed
+        ++taken_;
+      } else {
         wake_.wait_for(guard, kRetryEvery, [&] { return stopping_; });
       }
       last = stopping_;
     }
-    if (options_.collect && batch.size() < options_.queue_max) options_.collect(batch);
+    if (!again && options_.collect && batch.size() < options_.queue_max) options_.collect(batch);
     const bool done = batch.empty() || commit(batch);
-    if (done && last) return;
+    if (done && last && !again) return;  // while an older batch was tried again, more may have come
     const std::lock_guard guard{mutex_};
     ++rounds_;
-    if (!done && stopping_) log::error("database: changes lost at the end", {{"changes", batch.size()}});
+    if (!done && stopping_)
+      log::error("database: changes lost at the end", {{"changes", batch.size() + queue_.size()}});
     if (done || stopping_) batch.clear();
+    if (done) finished_ = taken_;
     failing_ = !done;
     committed_.notify_all();
     if (!done && stopping_) return;

@@ -39,7 +39,8 @@ class Database {
     std::size_t queue_max = 1U << 16;  // changes that wait
     /// How long the thread lets changes gather before it commits them together.
     std::chrono::milliseconds gather{10};
-    /// Asked on `db` for more changes before each commit, for those who can make fewer of many; see nudge().
+    /// Asked on `db` for more changes before each batch is committed, for those who can make fewer of many; see
+    /// nudge(). All that it gave before is committed then: a batch that failed is tried again alone.
     std::function<void(std::deque<Change>&)> collect;
   };
   /// Blocks on files. conflict: another process has it open; unsupported: a newer version wrote it; corrupt_data.
