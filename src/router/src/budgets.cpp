@@ -35,6 +35,18 @@ Error spent(const Budget& budget, WallClock::time_point now) {
           .retry_after = std::chrono::ceil<std::chrono::seconds>(ends - now)};
 }
 
+bool same_pot(const Budget& a, const Budget& b) {
+  return a.principal == b.principal && a.route == b.route && a.per == b.per;
+}
+
+/// Of the nth budget of this kind: two that shared one would each count what both do. Null: there is none.
+std::shared_ptr<Meter> meter_of(std::span<const Budgets::Entry> entries, const Budget& budget, std::ptrdiff_t nth) {
+  for (const Budgets::Entry& entry : entries) {
+    if (same_pot(entry.budget, budget) && nth-- == 0) return entry.meter;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string_view name_of(Period period) { return kPeriods.at(static_cast<std::size_t>(period)); }
@@ -163,11 +175,8 @@ std::shared_ptr<const Budgets> Budgets::make(std::span<const Budget> list, const
   auto made = std::make_shared<Budgets>();
   for (const Budget& budget : list) {
     Entry entry{.budget = budget, .meter = nullptr};
-    for (const Entry& old : before != nullptr ? before->entries() : std::span<const Entry>{}) {
-      const bool same =
-          old.budget.principal == budget.principal && old.budget.route == budget.route && old.budget.per == budget.per;
-      if (same) entry.meter = old.meter;
-    }
+    const auto nth = std::ranges::count_if(made->entries_, [&](const Entry& e) { return same_pot(e.budget, budget); });
+    if (before != nullptr) entry.meter = meter_of(before->entries(), budget, nth);
     entry.carried = entry.meter != nullptr;
     if (!entry.carried) entry.meter = std::make_shared<Meter>();
     made->entries_.push_back(std::move(entry));

@@ -134,5 +134,14 @@ TEST(Budgets, AChangeOfTheConfigurationKeepsWhatWasCounted) {
   EXPECT_NEAR(*after->purse(kAlice, "auto").left(kNow), 1, 1e-9);
 }
 
+TEST(Budgets, TwoOfOneKindKeepAMeterEachOverAChange) {
+  const std::vector list{budget(40, BudgetAction::warn), budget(50, BudgetAction::refuse)};
+  const auto before = Budgets::make(list, nullptr);
+  const auto after = Budgets::make(list, before.get());
+  after->purse(kAlice, "auto").reserve(30, kNow)->settle(30);
+  EXPECT_NEAR(*after->purse(kAlice, "auto").left(kNow), 20, 1e-9);
+  EXPECT_NEAR(*before->purse(kAlice, "auto").left(kNow), 20, 1e-9) << "requests under way draw on the same pots";
+}
+
 }  // namespace
 }  // namespace hearth::router
