@@ -7,6 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { binary, modelFile, startServer, temporaryFolder } from '../server.mjs';
+import { startUpstream } from './upstream.mjs';
 
 const timed = (name, run) => test(name, { timeout: 120_000 }, run);
 /** Runs the program to its end. */
@@ -55,6 +56,32 @@ models: [{name: tiny, path: ${modelFile('tiny50k')}, context: 16384, parallel: 1
   assert.equal(await server.ended, 0);
   assert.ok(Date.now() - started < 8000);
   assert.match(text.slice(-600), /"error"/);
+});
+
+timed('answers of other servers that outlast the grace get an error event, too', async () => {
+  const upstream = await startUpstream('stalls');
+  const server = await startServer({ config: `shutdown_grace: 1s
+providers:
+  - {name: far, kind: compatible, url: "${upstream.url}", zone: cluster, models: [{name: m}]}
+policy: {default_label: public, zones: {device: restricted, cluster: public}}
+` });
+  const ask = (stream) => fetch(`${server.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(
+    { model: 'far/m', messages: [{ role: 'user', content: 'hi' }], stream }) });
+  const whole = ask(false);
+  const stream = await ask(true);
+  const reader = stream.body.getReader();
+  const decoder = new TextDecoder();
+  let text = decoder.decode((await reader.read()).value);
+  await upstream.arrived(2);
+  server.signal('SIGTERM');
+  for (let part = await reader.read(); !part.done; part = await reader.read()) text += decoder.decode(part.value);
+  assert.match(text, /"content":"half"/);
+  assert.match(text.slice(-600), /"error".*the server is stopping/);
+  const answer = await whole;
+  assert.equal(answer.status, 503);
+  assert.match((await answer.json()).error.message, /the server is stopping/);
+  assert.equal(await server.ended, 0);
+  upstream.close();
 });
 
 timed('kill -9 while it serves and pulls loses nothing: the next start works on the same home', async () => {

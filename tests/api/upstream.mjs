@@ -34,6 +34,7 @@ export const behaviours = {
   },
   silent: () => {},
   late: (req, res) => { head(res); res.write(': still there\n\n'); },  // a stream, but never content
+  stalls: (req, res) => { head(res); res.write(chunk({ content: 'half' })); },  // and no more
   limited: (req, res) => { res.writeHead(429, { 'retry-after': '2' }); res.end('{"error":{"message":"slow down","type":"rate_limit_error"}}'); },
   broken: (req, res) => { res.writeHead(500); res.end('<html>oops</html>'); },
   /** Every second request fails. */

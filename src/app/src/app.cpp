@@ -413,7 +413,9 @@ Task<> AppImpl::async_stop_server(asio::steady_timer& grace) {
 /// Answers that outlast the grace end with an error that their clients can read, not with a cut connection.
 Task<> AppImpl::async_end_answers(asio::steady_timer& grace) {
   const auto [cancelled] = co_await grace.async_wait(use_tuple);
-  if (!cancelled) co_await pool_->async_stop();
+  if (cancelled) co_return;
+  for (const auto& [options, remote] : remotes_) co_await remote->async_end();
+  co_await pool_->async_stop();
 }
 
 void AppImpl::stop() {

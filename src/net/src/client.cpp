@@ -13,6 +13,7 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include "ascii.hpp"
 #include "client_pool.hpp"
@@ -25,6 +26,7 @@ namespace {
 
 namespace http = boost::beast::http;
 using Parser = http::response_parser<http::buffer_body>;
+using UnderWay = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 constexpr std::uint32_t kMaxAnswerHead = 64 * 1024;
 constexpr std::size_t kReadPiece = 32 * 1024;
@@ -46,6 +48,7 @@ struct Exchange {
   std::optional<Parser> parser{};
   boost::system::error_code send_error{};  // a server may have answered before the connection broke
   bool answer_began = false;               // a byte of the answer has come: a retry could do the work twice
+  UnderWay under_way{};
 };
 
 bool is_redirect(int status) {
@@ -58,6 +61,10 @@ bool is_idempotent(std::string_view method) {
     if (method == safe) return true;
   }
   return false;
+}
+
+std::unexpected<Error> ended_error(const Url& url) {
+  return fail(ErrorCode::cancelled, fmt::format("{}: not asked, this client has ended", url.origin()));
 }
 
 /// The connection, not what came over it.
@@ -99,6 +106,7 @@ class PooledClient final : public Client {
   }
   Task<Result<ClientResponse>> async_stream(ClientRequest request, OnHead on_head, OnBody on_body) override;
   Task<Result<std::unique_ptr<ClientAnswer>>> async_open(ClientRequest request) override;
+  void end() override;
 
   /// The next piece of the body; empty at the end, when the connection goes back to the pool.
   Task<Result<std::string_view>> async_read(Exchange& x);
@@ -118,6 +126,10 @@ class PooledClient final : public Client {
   ClientPool pool_;
   asio::ssl::context tls_{asio::ssl::context::tls_client};
   boost::system::error_code trust_error_;
+  boost::intrusive::list<Exchange, boost::intrusive::member_hook<Exchange, UnderWay, &Exchange::under_way>,
+                         boost::intrusive::constant_time_size<false>>
+      under_way_;
+  bool ended_ = false;
   async::BlockingPool files_{1};
 };
 
@@ -165,7 +177,16 @@ Task<Result<ClientResponse>> PooledClient::async_stream(ClientRequest request, O
   }
 }
 
+void PooledClient::end() {
+  ended_ = true;
+  for (Exchange& x : under_way_) {
+    if (x.stream) x.stream->close();
+  }
+}
+
 Task<Result<>> PooledClient::async_once(Exchange& x) {
+  if (ended_) co_return ended_error(x.request.url);
+  under_way_.push_back(x);
   x.stream = pool_.take(x.request.url.origin(), Clock::now());
   if (x.stream) {
     auto done = co_await async_attempt(x);
@@ -183,7 +204,9 @@ Task<Result<>> PooledClient::async_connect(Exchange& x) {
                                                            options_.ca_file, trust_error_.message()));
   }
   x.stream = std::make_unique<ClientStream>(executor_, secure ? &tls_ : nullptr);
-  co_return co_await x.stream->async_open(x.request.url, x.request.connect_timeout, x.request.deadline);
+  HEARTH_CO_CHECKED(co_await x.stream->async_open(x.request.url, x.request.connect_timeout, x.request.deadline));
+  if (ended_) co_return ended_error(x.request.url);  // while the host's name was looked up
+  co_return Result<>{};
 }
 
 Task<Result<>> PooledClient::async_attempt(Exchange& x) {

@@ -92,6 +92,11 @@ ClientStream::ClientStream(const asio::any_io_executor& executor, asio::ssl::con
 
 ClientStream::~ClientStream() { watch_->forget(); }
 
+void ClientStream::close() {
+  boost::system::error_code ignored;
+  tcp().close(ignored);
+}
+
 void ClientStream::expires(Deadline deadline) { watch_->expires(deadline); }
 
 ClientStream::ErrorCode ClientStream::blame(ErrorCode ec) const {

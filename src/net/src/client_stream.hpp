@@ -32,6 +32,9 @@ class ClientStream {
   /// Nothing has come and the peer has not closed: safe to send the next request.
   bool is_fresh();
 
+  /// Operations under way end with operation_aborted.
+  void close();
+
   /// For the operations that follow, until it is set anew. Cheap: no timer is touched unless this is the nearest yet.
   void expires(Deadline deadline);
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <thread>
 
 #include <openssl/pem.h>
@@ -34,6 +35,12 @@ class BlockingClient {
 
   Result<ClientResponse> operator()(ClientRequest request) {
     return asio::co_spawn(io_.at(0), client_->async_request(std::move(request)), asio::use_future).get();
+  }
+  std::future<Result<ClientResponse>> begin(ClientRequest request) {
+    return asio::co_spawn(io_.at(0), client_->async_request(std::move(request)), asio::use_future);
+  }
+  void end() {
+    asio::post(io_.at(0), asio::use_future([this] { client_->end(); })).get();
   }
   Result<ClientResponse> stream(ClientRequest request, OnHead on_head, OnBody on_body) {
     auto task = client_->async_stream(std::move(request), std::move(on_head), std::move(on_body));
@@ -203,6 +210,24 @@ TEST(Client, GivesUpAfterTheIdleTimeout) {
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::upstream_unavailable);
   EXPECT_NE(answer.error().message.find("timeout"), std::string::npos);
+}
+
+TEST(Client, EndsWhatIsUnderWayAndTakesNothingMore) {
+  std::promise<void> asked;
+  std::promise<void> ended;
+  ScriptedServer server{{[&](tcp::socket& socket) {
+    ScriptedServer::read_head(socket);
+    ScriptedServer::answer(socket, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    asked.set_value();
+    ended.get_future().wait();
+  }}};
+  BlockingClient client;
+  auto answer = client.begin(request_to(server.port(), "/", "POST"));
+  asked.get_future().wait();
+  client.end();
+  EXPECT_FALSE(answer.get());
+  EXPECT_EQ(client(request_to(server.port())).error().code, ErrorCode::cancelled);
+  ended.set_value();
 }
 
 TEST(Client, SaysThatNobodyListens) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "hearth/net/client.hpp"
@@ -56,6 +57,7 @@ class RemoteImpl final : public Remote {
   Task<Result<inference::Ranking>> async_rerank(policy::Permit permit, std::string target, RequestContext context,
                                                 inference::RerankRequest request) override;
   Task<Result<Load>> async_probe() override;
+  Task<> async_end() override;
   Task<> async_close() override;
 
  private:
@@ -68,6 +70,10 @@ class RemoteImpl final : public Remote {
   Task<Result<std::unique_ptr<net::ClientAnswer>>> async_open(HttpCall call, Deadline deadline);
   Task<Result<std::string>> async_body(HttpCall call, Deadline deadline);
   Task<Result<std::string>> async_get(std::string path);
+  RemoteStreamOptions stream_options(Deadline deadline) const {
+    return {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = deadline, .ending = &ending_};
+  }
+  static Task<> async_end_client(std::unique_ptr<net::Client>& client);
   static Task<> async_drop(std::unique_ptr<net::Client> client);
 
   const RemoteOptions options_;
@@ -75,6 +81,7 @@ class RemoteImpl final : public Remote {
   net::Url base_;
   async::IoThreads& io_;
   std::vector<std::unique_ptr<net::Client>> clients_;  // by io thread; each touched by that thread only
+  std::atomic<bool> ending_{false};
 };
 
 template <class Request>
@@ -84,6 +91,7 @@ Result<> RemoteImpl::check(const policy::Permit& permit, const std::string& targ
 }
 
 Result<net::Client*> RemoteImpl::client(const asio::any_io_executor& executor) {
+  if (ending_) return fail(stopping_error(options_.name));
   const asio::execution_context& here = asio::query(executor, asio::execution::context);
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     if (&io_.at(i) != &here) continue;
@@ -118,7 +126,9 @@ net::ClientRequest RemoteImpl::to_request(HttpCall call, Deadline deadline) cons
 Task<Result<std::unique_ptr<net::ClientAnswer>>> RemoteImpl::async_open(HttpCall call, Deadline deadline) {
   HEARTH_CO_TRY(net::Client * client, this->client(co_await asio::this_coro::executor));
   net::ClientRequest request = to_request(std::move(call), deadline);
-  HEARTH_CO_TRY(auto answer, co_await client->async_open(std::move(request)));
+  auto opened = co_await client->async_open(std::move(request));
+  if (!opened && ending_) co_return fail(stopping_error(options_.name));
+  HEARTH_CO_TRY(auto answer, std::move(opened));
   const int status = answer->head().status;
   if (status >= 200 && status < 300) co_return std::move(answer);
   std::string body;
@@ -136,13 +146,14 @@ Task<Result<std::string>> RemoteImpl::async_body(HttpCall call, Deadline deadlin
   HEARTH_CO_TRY(const auto answer, co_await async_open(std::move(call), deadline));
   std::string body;
   while (true) {
-    HEARTH_CO_TRY(const std::string_view piece, co_await answer->async_read());
-    if (piece.empty()) co_return body;
-    if (body.size() + piece.size() > options_.max_answer_bytes) {
+    const Result<std::string_view> piece = co_await answer->async_read();
+    if (!piece) co_return fail(ending_ ? stopping_error(options_.name) : piece.error());
+    if (piece->empty()) co_return body;
+    if (body.size() + piece->size() > options_.max_answer_bytes) {
       co_return fail(ErrorCode::upstream_error,
                      fmt::format("{}: the answer is over {} bytes", options_.name, options_.max_answer_bytes));
     }
-    body.append(piece);
+    body.append(*piece);
   }
 }
 
@@ -151,9 +162,8 @@ Task<Result<EventStreamPtr>> RemoteImpl::async_chat(policy::Permit permit, std::
   HEARTH_CO_CHECKED(check(permit, target, request));
   HEARTH_CO_TRY(HttpCall call, protocol_->chat(request));
   HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline.earlier(context.first_content)));
-  co_return make_remote_stream(
-      {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
-      protocol_->chat_decoder(request.generation.n));
+  co_return make_remote_stream(stream_options(context.deadline), std::move(answer),
+                               protocol_->chat_decoder(request.generation.n));
 }
 
 Task<Result<EventStreamPtr>> RemoteImpl::async_complete(policy::Permit permit, std::string target,
@@ -161,9 +171,8 @@ Task<Result<EventStreamPtr>> RemoteImpl::async_complete(policy::Permit permit, s
   HEARTH_CO_CHECKED(check(permit, target, request));
   HEARTH_CO_TRY(HttpCall call, protocol_->complete(request));
   HEARTH_CO_TRY(auto answer, co_await async_open(std::move(call), context.deadline.earlier(context.first_content)));
-  co_return make_remote_stream(
-      {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = context.deadline}, std::move(answer),
-      protocol_->completion_decoder(request.generation.n));
+  co_return make_remote_stream(stream_options(context.deadline), std::move(answer),
+                               protocol_->completion_decoder(request.generation.n));
 }
 
 Task<Result<inference::Embeddings>> RemoteImpl::async_embed(policy::Permit permit, std::string target,
@@ -215,6 +224,18 @@ Task<Result<Load>> RemoteImpl::async_probe() {
     if (const Result<std::string> text = co_await async_get(plan.load_path)) read_load(options_.kind, *text, load);
   }
   co_return load;
+}
+
+Task<> RemoteImpl::async_end_client(std::unique_ptr<net::Client>& client) {
+  if (client) client->end();
+  co_return;
+}
+
+Task<> RemoteImpl::async_end() {
+  ending_ = true;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    co_await asio::co_spawn(io_.at(i), async_end_client(clients_[i]), asio::use_awaitable);
+  }
 }
 
 Task<> RemoteImpl::async_drop(std::unique_ptr<net::Client> client) {

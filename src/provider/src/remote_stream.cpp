@@ -35,7 +35,7 @@ class RemoteStream final : public EventStream {
   Task<> async_more() {
     if (options_.deadline.passed(Clock::now())) co_return fail_with(late());
     const Result<std::string_view> piece = co_await answer_->async_read();
-    if (!piece) co_return fail_with(options_.deadline.passed(Clock::now()) ? late() : piece.error());
+    if (!piece) co_return fail_with(why(piece.error()));
     if (piece->empty()) {
       ended_ = true;
       decoder_->finish(events_);
@@ -53,6 +53,11 @@ class RemoteStream final : public EventStream {
       begun_ = true;
       answer_->set_deadline(options_.deadline);
     }
+  }
+
+  Error why(const Error& broken) const {
+    if (options_.ending != nullptr && *options_.ending) return stopping_error(options_.name);
+    return options_.deadline.passed(Clock::now()) ? late() : broken;
   }
 
   Error late() const {
@@ -78,6 +83,13 @@ class RemoteStream final : public EventStream {
 };
 
 }  // namespace
+
+Error stopping_error(const std::string& provider) {
+  return {.code = ErrorCode::unavailable,
+          .message = fmt::format("{}: the server is stopping; try again in a moment", provider),
+          .param = {},
+          .retry_after = {}};
+}
 
 EventStreamPtr make_remote_stream(RemoteStreamOptions options, std::unique_ptr<net::ClientAnswer> answer,
                                   std::unique_ptr<AnswerDecoder> decoder) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -14,10 +15,14 @@ struct RemoteStreamOptions {
   std::string name;  // of the provider, for errors
   std::uint64_t max_bytes = 0;
   Deadline deadline;
+  const std::atomic<bool>* ending = nullptr;  // the remote's, which outlives the stream
 };
 
-/// Pulls an answer's bytes through its decoder. A connection that breaks, bytes beyond the bound and a passed deadline
-/// end it with Failed. Destroying it closes the connection unless the answer was read to its end.
+/// What is said of answers that end with the server: Remote::async_end().
+Error stopping_error(const std::string& provider);
+
+/// Pulls an answer's bytes through its decoder. A connection that breaks, bytes beyond the bound, a passed deadline and
+/// the end of the remote end it with Failed. Destroying it closes the connection unless the answer was read to its end.
 EventStreamPtr make_remote_stream(RemoteStreamOptions options, std::unique_ptr<net::ClientAnswer> answer,
                                   std::unique_ptr<AnswerDecoder> decoder);
 

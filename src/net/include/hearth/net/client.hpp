@@ -94,6 +94,8 @@ class Client {
   virtual Task<Result<ClientResponse>> async_stream(ClientRequest request, OnHead on_head, OnBody on_body) = 0;
   /// Returns when the head has come. Redirects are not followed.
   virtual Task<Result<std::unique_ptr<ClientAnswer>>> async_open(ClientRequest request) = 0;
+  /// Closes the connections of what is under way: it fails, as does all that is asked later. On the client's thread.
+  virtual void end() = 0;
 };
 
 }  // namespace hearth::net

@@ -63,6 +63,8 @@ class Remote {
                                                         RequestContext context, inference::RerankRequest request) = 0;
   /// Asks for the list of models and, where the server has one, for its load. Carries no content.
   virtual Task<Result<Load>> async_probe() = 0;
+  /// Ends what is under way, and all that is asked later, with `unavailable`: for a server that stops.
+  virtual Task<> async_end() = 0;
   /// Closes the kept connections. Await it before the io threads end; no call may be under way.
   virtual Task<> async_close() = 0;
 };
