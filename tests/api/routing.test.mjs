@@ -53,6 +53,21 @@ async function healed(model) {
   assert.fail('the target stayed away');
 }
 
+timed('models of a machine in the cloud are asked what the cloud may see, and say where they stand', async () => {
+  const rented = await startServer({ config: `zone: cloud
+models: [{name: stories, path: ${modelFile('stories656k')}, context: 512}]
+policy: {zones: {device: restricted, cloud: public}}
+` });
+  const ask = (label) => fetch(`${rented.url}/v1/chat/completions`, { method: 'POST', headers: { 'x-hearth-label': label },
+    body: JSON.stringify({ model: 'stories', messages: [{ role: 'user', content: 'Once' }], max_tokens: 2 }) });
+  const refused = await ask('confidential');
+  assert.equal(refused.status, 403, await refused.text());
+  const response = await ask('public');
+  assert.equal(response.status, 200, await response.text());
+  assert.equal(response.headers.get('x-hearth-zone'), 'cloud');
+  await rented.stop();
+});
+
 timed('a remote model answers by its name, with the key, under the server\'s own name', async () => {
   const response = await chat('far/gpt', { seed: 7 });
   assert.equal(response.status, 200);

@@ -104,6 +104,7 @@ Result<std::string> Call::choose_model(std::string name) {
   HEARTH_CHECKED(read_wishes(request_.headers, wishes_));
   record_.model = name;
   if (!is_elsewhere(name)) target_ = "local/" + header_safe(name);
+  if (router() != nullptr) zone_ = policy::name_of(router()->table()->zone);
   return name;
 }
 

@@ -231,6 +231,10 @@ Result<router::TablePtr> AppImpl::make_routes(const Routing& routing) {
   for (const policy::RuleMistake& mistake : policy::mistakes_of(routing.policy)) {
     log::warn("a rule of the policy", {{"line", routing.policy.rules[mistake.rule].line}, {"which", mistake.why}});
   }
+  if (!routing.policy.ceilings[static_cast<std::size_t>(routing.zone)]) {
+    log::warn("no model of this machine may see anything: policy.zones does not name its zone",
+              {{"zone", policy::name_of(routing.zone)}});
+  }
   std::vector<router::Mistake> mistakes;  // the configuration was checked when it was read
   return make_table(routing, config_.models, remotes, engine_.get(), mistakes);
 }

@@ -71,11 +71,6 @@ class ConfigReader {
            if (wrong.empty()) config_.home = absolute_from(folder_, text);
            return wrong;
          }},
-        one_of("zone", {{"device", [this] { config_.zone = "device"; }},
-                        {"edge", [this] { config_.zone = "edge"; }},
-                        {"onprem", [this] { config_.zone = "onprem"; }},
-                        {"cluster", [this] { config_.zone = "cluster"; }},
-                        {"cloud", [this] { config_.zone = "cloud"; }}}),
         {"auth", [this](const YAML::Node& node) { return nested(node, "auth", auth_keys()); }},
         {"sandbox", into(config_.sandbox)},
         {"tls", [this](const YAML::Node& node) { return read_tls(node); }},

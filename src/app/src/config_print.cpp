@@ -112,7 +112,7 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "listen" << YAML::Value
       << (v6 ? "[" + config.address + "]" : config.address) + ":" + std::to_string(config.port);
   out << YAML::Key << "home" << YAML::Value << config.home.string();
-  out << YAML::Key << "zone" << YAML::Value << config.zone;
+  out << YAML::Key << "zone" << YAML::Value << std::string{policy::name_of(config.routing.zone)};
   print_auth(out, config);
   out << YAML::Key << "sandbox" << YAML::Value << config.sandbox;
   if (config.tls) print_tls(out, *config.tls);

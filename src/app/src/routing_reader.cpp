@@ -36,7 +36,8 @@ constexpr double kLimitMax = 1e9;
 }  // namespace
 
 std::vector<YamlKey> RoutingReader::keys() {
-  return {{"providers", [this](const YAML::Node& node) { return read_providers(node); }},
+  return {{"zone", parsed(routing_.zone, policy::parse_zone)},
+          {"providers", [this](const YAML::Node& node) { return read_providers(node); }},
           {"routes", [this](const YAML::Node& node) { return read_routes(node); }},
           {"calibration", [this](const YAML::Node& node) { return read_calibration(node); }},
           {"budgets", [this](const YAML::Node& node) { return read_budgets(node); }},

@@ -11,7 +11,7 @@
 
 namespace hearth::app {
 
-/// Reads `providers`, `routes`, `policy`, `privacy`, `budgets` and `calibration`.
+/// Reads `zone`, `providers`, `routes`, `policy`, `privacy`, `budgets` and `calibration`.
 class RoutingReader {
  public:
   RoutingReader(const std::filesystem::path& folder, const Environment& environment, YamlMistakes& mistakes)

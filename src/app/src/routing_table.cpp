@@ -17,10 +17,10 @@ constexpr router::Capabilities kLocalCapabilities = router::kChat | router::kCom
                                                     router::kJson | router::kGrammar | router::kReasoning |
                                                     router::kLogprobs | router::kEmbedding | router::kRerank;
 
-Target local_target(std::string model, std::int32_t context, provider::Provider* local) {
+Target local_target(std::string model, std::int32_t context, policy::Zone zone, provider::Provider* local) {
   return {.name = std::string{kLocal} + model,
           .model = std::move(model),
-          .zone = policy::Zone::device,
+          .zone = zone,
           .region = {},
           .capabilities = kLocalCapabilities,
           .context = context,
@@ -36,7 +36,7 @@ std::size_t index_of(const std::string& name, const std::string& route, Table& t
   const std::size_t index = table.find_target(name);
   if (index != SIZE_MAX) return index;
   if (name.starts_with(kLocal)) {
-    table.targets.push_back(local_target(name.substr(kLocal.size()), 0, local));
+    table.targets.push_back(local_target(name.substr(kLocal.size()), 0, table.zone, local));
     return table.targets.size() - 1;
   }
   mistakes.push_back({route, fmt::format("\"{}\" is no target; targets are PROVIDER/MODEL of the providers above, or "
@@ -72,12 +72,13 @@ router::TablePtr make_table(const Routing& routing, const std::vector<provider::
                             const std::map<std::string, provider::Remote*>& remotes, provider::Provider* local,
                             std::vector<router::Mistake>& mistakes) {
   auto table = std::make_shared<Table>();
+  table->zone = routing.zone;
   table->policy = std::make_shared<const policy::Policy>(routing.policy);
   table->budgets = routing.budgets;
   table->scanner = routing.scanner;
   table->redaction = redaction_of(routing);
   for (const auto& model : models) {
-    table->targets.push_back(local_target(model.name, model.options.context, local));
+    table->targets.push_back(local_target(model.name, model.options.context, routing.zone, local));
     table->targets.back().quality = model.quality;
   }
   for (const RemoteProvider& provider : routing.providers) {

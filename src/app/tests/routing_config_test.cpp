@@ -101,6 +101,18 @@ TEST(RoutingConfig, ReadsProvidersRoutesAndPolicy) {
   EXPECT_DOUBLE_EQ(table->targets[0].quality, 0.3);
 }
 
+TEST(RoutingConfig, ModelsOfThisMachineStandInItsZone) {
+  const auto config =
+      parse("zone: cloud\nmodels: [{name: a, model: x}]\nroutes: [{name: r, targets: [local/a, local/b]}]\n");
+  ASSERT_TRUE(config) << config.error().message;
+  std::vector<router::Mistake> mistakes;
+  const auto table = make_table(config->routing, config->models, {}, nullptr, mistakes);
+  EXPECT_EQ(table->zone, policy::Zone::cloud);
+  ASSERT_EQ(table->targets.size(), 2U);
+  for (const router::Target& target : table->targets) EXPECT_EQ(target.zone, policy::Zone::cloud) << target.name;
+  EXPECT_THAT(print_config(*config), HasSubstr("zone: cloud"));
+}
+
 TEST(RoutingConfig, IsPrintedWithoutSecretsAndReadBackTheSame) {
   const auto config = parse(kWhole);
   ASSERT_TRUE(config) << config.error().message;

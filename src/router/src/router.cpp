@@ -20,6 +20,7 @@ constexpr Capabilities kEverything = static_cast<Capabilities>(~0U);
 /// A table of one target and one route to it.
 TablePtr single(const Table& from, Target target) {
   auto table = std::make_shared<Table>();
+  table->zone = from.zone;
   table->policy = from.policy;
   table->scanner = from.scanner;
   table->redaction = from.redaction;
@@ -113,9 +114,11 @@ Resolved RouterImpl::resolve(const std::string& name) const {
     alone->health = {state->health[index]};
   } else {
     const std::string model = name.starts_with(kLocal) ? name.substr(kLocal.size()) : name;
-    alone->table =
-        single(*state->table,
-               {.name = "local/" + model, .model = model, .capabilities = kEverything, .local = options_.local});
+    alone->table = single(*state->table, {.name = "local/" + model,
+                                          .model = model,
+                                          .zone = state->table->zone,
+                                          .capabilities = kEverything,
+                                          .local = options_.local});
     alone->health = {std::make_shared<Health>()};
   }
   const Route* route = &alone->table->routes.front();

@@ -260,8 +260,7 @@ Afterwards RouterImpl::afterwards_of(const Admitted& admitted, const Answer& ans
   const Route::Shadow& shadow = route->shadow;
   const Target& served = state->table->targets[answer.target];
   const bool drawn = shadow.share > 0 && dice() < shadow.share * static_cast<double>(UINT32_MAX);
-  if (!drawn || !options_.background || served.zone != policy::Zone::device || shadow.target == answer.target ||
-      n != 1) {
+  if (!drawn || !options_.background || served.local == nullptr || shadow.target == answer.target || n != 1) {
     return out;
   }
   // As the one who asked: a tenant's content stays in its caches here too.

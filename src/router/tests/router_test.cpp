@@ -167,6 +167,15 @@ TEST_F(RouterTest, NoPermittedTargetIsForbiddenAndNamesTheLabelOnly) {
   EXPECT_EQ(ask(request("cloud/big")).refusal->code, ErrorCode::forbidden) << "naming it helps nobody";
 }
 
+TEST_F(RouterTest, AModelThatIsNoTargetStandsInTheZoneOfTheMachine) {
+  table->zone = policy::Zone::cloud;
+  router = Router::create({}, table);
+  const auto explained = router->explain({}, request("tiny"));
+  ASSERT_TRUE(explained) << explained.error().message;
+  EXPECT_EQ(explained->targets.at(0).zone, "cloud");
+  EXPECT_EQ(explained->targets.at(0).excluded_by, "policy");
+}
+
 TEST_F(RouterTest, WhatNoTargetCanDoSaysWhatIsMissing) {
   add("a/one", {says("x")});
   route(Strategy::direct);

@@ -23,7 +23,6 @@ struct Config {
   std::string address = "127.0.0.1";
   std::uint16_t port = 4327;
   std::filesystem::path home;  // models, history, keys
-  std::string zone = "device";
   /// none: whoever reaches the server is let in, which it must be on loopback for; keys: see identity; oidc: keys, and
   /// tokens of an issuer.
   enum class Auth : std::uint8_t { none, keys, oidc };

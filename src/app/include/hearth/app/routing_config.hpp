@@ -50,6 +50,7 @@ struct Privacy {
 };
 
 struct Routing {
+  policy::Zone zone = policy::Zone::device;  // where this machine stands
   std::vector<RemoteProvider> providers;
   std::vector<RouteConfig> routes;
   policy::Policy::Options policy;

@@ -64,7 +64,7 @@ struct Explanation {
 class Router : public provider::Provider {
  public:
   struct Options {
-    /// Answers requests for models that are no route and no target: on this machine, zone `device`.
+    /// Answers requests for models that are no route and no target: on this machine, in the table's zone.
     provider::Local* local = nullptr;
     std::function<void(const Outcome&)> on_outcome;
     Ledger* ledger = nullptr;  // outlives the router and its streams

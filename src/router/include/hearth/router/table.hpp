@@ -126,6 +126,7 @@ struct Redaction {
 };
 
 struct Table {
+  policy::Zone zone = policy::Zone::device;  // where this machine stands, and models of its own that are no target
   std::vector<Target> targets;
   std::vector<Route> routes;
   std::vector<Budget> budgets;
