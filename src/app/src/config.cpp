@@ -16,8 +16,6 @@
 namespace hearth::app {
 namespace {
 
-/// Keys that DESIGN names and this version does not act on: refusing beats a rule that silently does not hold.
-
 YamlKey one_of(std::string_view name, const std::vector<std::pair<std::string, std::function<void()>>>& choices) {
   return {name, [choices](const YAML::Node& node) -> std::string {
             std::string known;
@@ -30,11 +28,6 @@ YamlKey one_of(std::string_view name, const std::vector<std::pair<std::string, s
             }
             return "must be one of: " + known;
           }};
-}
-
-std::filesystem::path absolute_from(const std::filesystem::path& folder, const std::string& path) {
-  const std::filesystem::path given{path};
-  return given.is_absolute() ? given : std::filesystem::absolute(folder / given).lexically_normal();
 }
 
 class ConfigReader {
@@ -113,7 +106,7 @@ class ConfigReader {
     return {{"issuer", into(issuer.url, environment_)},
             {"audience", into(issuer.audience, environment_)},
             {"keys_url", into(issuer.keys_url, environment_)},
-            {"ca_file", into(issuer.ca_file, environment_)},
+            {"ca_file", file_into(issuer.ca_file, folder_, environment_)},
             {"name_claim", into(issuer.name_claim, environment_)},
             {"roles_claim", into(issuer.roles_claim, environment_)},
             {"team_claim", into(issuer.team_claim, environment_)},

@@ -59,7 +59,7 @@ void RoutingReader::read_provider(const YAML::Node& node, const std::string& whe
                                   {"url", into(provider.options.url, environment_)},
                                   {"key", [&](const YAML::Node& n) { return read_key(n, provider); }},
                                   {"key_file", [&](const YAML::Node& n) { return read_key_file(n, provider); }},
-                                  {"ca_file", into(provider.options.ca_file, environment_)},
+                                  {"ca_file", file_into(provider.options.ca_file, folder_, environment_)},
                                   {"zone",
                                    [&](const YAML::Node& n) {
                                      zoned = true;

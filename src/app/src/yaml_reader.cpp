@@ -112,6 +112,21 @@ std::function<std::string(const YAML::Node&)> into(std::string& target, const En
   };
 }
 
+std::filesystem::path absolute_from(const std::filesystem::path& folder, const std::string& path) {
+  const std::filesystem::path given{path};
+  return given.is_absolute() ? given : std::filesystem::absolute(folder / given).lexically_normal();
+}
+
+std::function<std::string(const YAML::Node&)> file_into(std::string& target, const std::filesystem::path& folder,
+                                                        const Environment& environment) {
+  return [&target, folder, environment](const YAML::Node& node) -> std::string {
+    std::string path;
+    if (std::string wrong = into(path, environment)(node); !wrong.empty()) return wrong;
+    target = absolute_from(folder, path).string();
+    return std::filesystem::is_regular_file(target) ? std::string{} : fmt::format("no such file: {}", path);
+  };
+}
+
 std::function<std::string(const YAML::Node&)> into(bool& target) {
   return [&target](const YAML::Node& node) -> std::string {
     std::string text;

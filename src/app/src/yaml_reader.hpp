@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -54,6 +55,11 @@ std::function<std::string(const YAML::Node&)> parsed(T& target, Parse parse) {
     return {};
   };
 }
+/// A path as the configuration has it: meant from the folder of its file.
+std::filesystem::path absolute_from(const std::filesystem::path& folder, const std::string& path);
+/// A file that must be there; made absolute.
+std::function<std::string(const YAML::Node&)> file_into(std::string& target, const std::filesystem::path& folder,
+                                                        const Environment& environment);
 /// "250ms", "30s", "5m"; not negative.
 std::function<std::string(const YAML::Node&)> into(std::chrono::milliseconds& target);
 /// "300", "90s", "5m", "24h", "-1" (for ever).

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "hearth/app/config.hpp"
 
@@ -111,6 +114,27 @@ TEST(RoutingConfig, ModelsOfThisMachineStandInItsZone) {
   ASSERT_EQ(table->targets.size(), 2U);
   for (const router::Target& target : table->targets) EXPECT_EQ(target.zone, policy::Zone::cloud) << target.name;
   EXPECT_THAT(print_config(*config), HasSubstr("zone: cloud"));
+}
+
+TEST(RoutingConfig, CertificatesAreMeantFromTheFilesFolder) {
+  const auto folder = std::filesystem::temp_directory_path() / ("hearth-ca-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  std::ofstream{folder / "ca.pem"} << "x";
+  const auto read = [&](const std::string& ca) {
+    return parse_config("auth: {mode: oidc, oidc: {issuer: 'https://id', audience: a, ca_file: " + ca +
+                            "}}\nproviders: [{name: p, kind: openai, url: 'http://x', zone: cloud, ca_file: " + ca +
+                            "}]\n",
+                        folder, [](const std::string&) { return std::nullopt; });
+  };
+  const auto config = read("ca.pem");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->issuer.ca_file, folder / "ca.pem");
+  EXPECT_EQ(config->routing.providers.at(0).options.ca_file, folder / "ca.pem");
+  const auto missing = read("other.pem");
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("line 1: auth.oidc.ca_file: no such file: other.pem"),
+                                             HasSubstr("line 2: providers[0].ca_file: no such file: other.pem")));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(RoutingConfig, IsPrintedWithoutSecretsAndReadBackTheSame) {
