@@ -101,6 +101,21 @@ timed('nothing is configured: it is offered, and answers a command with its sche
   assert.ok(answer.reply.length > 5 && answer.reply.length < 200);
 });
 
+timed('it is offered from the reload on that leaves nothing else, and no longer with the next provider', async () => {
+  const fresh = await startServer({ config: 'log: {level: info}\n' });
+  const offered = async () => (await (await fetch(`${fresh.url}/v1/models`)).json()).data.some((m) => m.id === 'starter');
+  const provider = `providers: [{name: p, kind: openai, url: "${upstream.url}", zone: cloud, models: [{name: m}]}]\n`;
+  try {
+    assert.equal(await offered(), true);
+    await fresh.reload(`log: {level: info}\n${provider}`);
+    assert.equal(await offered(), false);
+    await fresh.reload('log: {level: info}\n');
+    assert.equal(await offered(), true);
+  } finally {
+    await fresh.stop();
+  }
+});
+
 timed('commands that were written for this test are understood', async () => {
   const { share, wrong } = await accuracy(commands);
   assert.ok(share >= 0.85, `${share.toFixed(3)} right:\n${wrong.join('\n')}`);

@@ -36,6 +36,7 @@ class FakeStore : public models::Store {
     return m;
   }
 
+  void offer_starter(bool) override {}
   Task<Result<models::Model>> async_find(std::string name) override {
     const auto at = std::ranges::find_if(
         models, [&](const models::Model& m) { return m.name == name || m.name == name + ":latest"; });

@@ -242,6 +242,7 @@ Result<router::TablePtr> AppImpl::make_routes(const Routing& routing) {
 Result<> AppImpl::reload(const Config& config) {
   HEARTH_TRY(router::TablePtr table, make_routes(config.routing));
   router_->replace(std::move(table));
+  store_->offer_starter(offers_starter(config_.models, config.routing));
   config_.routing = config.routing;
   Config rest = config;
   rest.routing = {};

@@ -5,12 +5,16 @@
 
 namespace hearth::app {
 
+bool offers_starter(const std::vector<provider::ConfiguredModel>& models, const Routing& routing) {
+  return models.empty() && routing.providers.empty();
+}
+
 Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking, bool paths) {
   const Environment environment = process_environment();
   models::Store::Options options;
   options.root = config.home / "models";
   options.paths = paths;
-  options.offer_starter = config.models.empty() && config.routing.providers.empty();
+  options.offer_starter = offers_starter(config.models, config.routing);
   for (const auto& model : config.models) options.named.emplace_back(model.name, model.source);
   if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
   if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <system_error>
 #include <utility>
 
@@ -92,6 +93,8 @@ class FolderStore final : public Store {
     }
     co_return co_await flights_.async_run(std::move(key), std::move(progress), std::move(work));
   }
+
+  void offer_starter(bool offered) override { offer_starter_ = offered; }
 
   Task<Result<>> async_push(std::string name, bool insecure, OnProgress progress) override {
     HEARTH_CO_TRY(auto model, parse_model_name(name));
@@ -270,7 +273,7 @@ class FolderStore final : public Store {
       }
     }
     std::ranges::move(models, std::back_inserter(all));
-    if (context_.options.offer_starter && !has_own_starter(all)) {
+    if (offer_starter_ && !has_own_starter(all)) {
       if (auto starter = view_starter()) {
         all.push_back(*std::move(starter));
       } else {
@@ -281,6 +284,7 @@ class FolderStore final : public Store {
   }
 
   StoreContext context_;
+  std::atomic<bool> offer_starter_{context_.options.offer_starter};
   Flights flights_;
 };
 

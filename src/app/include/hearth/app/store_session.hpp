@@ -11,6 +11,9 @@
 
 namespace hearth::app {
 
+/// The starter stands in where nothing else is configured.
+bool offers_starter(const std::vector<provider::ConfiguredModel>& models, const Routing& routing);
+
 /// Opens the store of `config.home`, with the endpoints and tokens of the environment. `paths`: names may be file
 /// paths.
 Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking, bool paths);

@@ -115,6 +115,9 @@ class Store {
   static Result<std::unique_ptr<Store>> open(Options options, async::BlockingPool& pool, Quantizer quantizer);
   virtual ~Store() = default;
 
+  /// As Options::offer_starter, from now on. Any thread.
+  virtual void offer_starter(bool offered) = 0;
+
   /// A model by name (Options::named first, then the folder's), or by path of a GGUF file ("./x.gguf", "/x.gguf").
   /// Unknown: not_found with the command to type.
   virtual Task<Result<Model>> async_find(std::string name) = 0;
