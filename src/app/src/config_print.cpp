@@ -85,6 +85,8 @@ void print_model(YAML::Emitter& out, const provider::ConfiguredModel& model) {
   number("batch", o.batch);
   number("threads", o.threads);
   out << YAML::Key << "gpu_layers" << YAML::Value << o.gpu_layers;
+  number("main_gpu", o.main_gpu);
+  if (!o.tensor_split.empty()) out << YAML::Key << "tensor_split" << YAML::Value << YAML::Flow << o.tensor_split;
   out << YAML::Key << "mmap" << YAML::Value << o.mmap << YAML::Key << "mlock" << YAML::Value << o.mlock;
   out << YAML::Key << "flash_attention" << YAML::Value << name_of(o.flash_attention);
   out << YAML::Key << "speculation" << YAML::Value << name_of(o.speculation);
@@ -92,6 +94,7 @@ void print_model(YAML::Emitter& out, const provider::ConfiguredModel& model) {
   out << YAML::Key << "kv_type_k" << YAML::Value << o.kv_type_k << YAML::Key << "kv_type_v" << YAML::Value
       << o.kv_type_v;
   out << YAML::Key << "max_queue" << YAML::Value << o.max_queue;
+  out << YAML::Key << "quality" << YAML::Value << model.quality;
   if (!o.adapters.empty()) {
     out << YAML::Key << "adapters" << YAML::Value << YAML::BeginSeq;
     for (const engine::Adapter& adapter : o.adapters) {
