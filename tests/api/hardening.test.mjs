@@ -43,3 +43,13 @@ timed('a model is created from an upload, listed and deleted inside the sandbox'
   assert.equal((await fetch(`${server.url}/api/delete`, { method: 'DELETE', body: JSON.stringify({ model: 'mine' }) })).status, 200);
   await server.stop();
 });
+
+timed('logins that the environment names are read inside the sandbox', async () => {
+  const folder = temporaryFolder();
+  fs.writeFileSync(path.join(folder, 'config.json'), '{"auths": {}}');
+  process.env.DOCKER_CONFIG = folder;
+  const server = await startServer({ config: 'log: {level: info}\n' });
+  delete process.env.DOCKER_CONFIG;
+  await server.stop();
+  assert.doesNotMatch(server.log(), /logins/);
+});

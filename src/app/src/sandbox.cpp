@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hearth/app/store_session.hpp"
+
 namespace hearth::app {
 namespace {
 
@@ -69,7 +71,7 @@ void add_folder_of(std::vector<std::filesystem::path>& to, const std::filesystem
 
 }  // namespace
 
-Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_file) {
+Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_file, const Environment& environment) {
   Sandbox out;
   for (const char* system : {"/usr", "/lib", "/lib64", "/etc", "/opt", "/proc", "/sys", "/run/systemd/resolve"}) {
     add(out.read, system);
@@ -85,6 +87,9 @@ Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_fil
       add_folder_of(out.read, file);
   }
   add_folder_of(out.read, config.issuer.ca_file);
+  // These alone: their folders are often a user's home.
+  for (const char* trusted : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) add(out.read, environment(trusted).value_or(""));
+  add(out.read, logins_file(environment));
   // What is named from the configuration's own folder, which a reload reads again.
   const auto named = [&](const std::string& file) {
     if (!file.empty() && !file.starts_with("${")) add_folder_of(out.read, config_file.parent_path() / file);

@@ -9,6 +9,12 @@ bool offers_starter(const std::vector<provider::ConfiguredModel>& models, const 
   return models.empty() && routing.providers.empty();
 }
 
+std::filesystem::path logins_file(const Environment& environment) {
+  if (const auto folder = environment("DOCKER_CONFIG")) return std::filesystem::path{*folder} / "config.json";
+  if (const auto home = environment("HOME")) return std::filesystem::path{*home} / ".docker" / "config.json";
+  return {};
+}
+
 Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::BlockingPool& blocking, bool paths) {
   const Environment environment = process_environment();
   models::Store::Options options;
@@ -19,11 +25,7 @@ Result<std::unique_ptr<models::Store>> open_store(const Config& config, async::B
   if (const auto endpoint = environment("HF_ENDPOINT")) options.hub_endpoint = *endpoint;
   if (const auto token = environment("HF_TOKEN")) options.hub_token = *token;
   if (const auto file = environment("SSL_CERT_FILE")) options.ca_file = *file;
-  if (const auto folder = environment("DOCKER_CONFIG")) {
-    options.logins_file = std::filesystem::path{*folder} / "config.json";
-  } else if (const auto home = environment("HOME")) {
-    options.logins_file = std::filesystem::path{*home} / ".docker" / "config.json";
-  }
+  options.logins_file = logins_file(environment);
   const auto quantize = [](const std::filesystem::path& in, const std::filesystem::path& out, const std::string& type) {
     return engine::quantize(in, out, type);
   };

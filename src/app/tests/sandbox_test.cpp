@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <map>
 
 namespace hearth::app {
 namespace {
@@ -102,14 +103,21 @@ TEST(SandboxOf, ShowsTheFoldersOfWhatIsConfigured) {
   config.home = "/home/hearth";
   config.models.push_back({.name = "m", .source = "/models/a/m.gguf"});
   config.tls = {.certificate = "/certs/c.pem", .key = "/keys/k.pem"};
-  const Sandbox sandbox = sandbox_of(config, "/conf/hearth.yaml");
+  const std::map<std::string, std::string> variables{{"SSL_CERT_FILE", "/ours/ca.pem"}, {"HOME", "/home/ann"}};
+  const auto environment = [&](const std::string& name) -> std::optional<std::string> {
+    const auto at = variables.find(name);
+    return at == variables.end() ? std::nullopt : std::optional{at->second};
+  };
+  const Sandbox sandbox = sandbox_of(config, "/conf/hearth.yaml", environment);
   const auto has = [](const std::vector<fs::path>& paths, const char* path) {
     return std::ranges::find(paths, fs::path{path}) != paths.end();
   };
-  for (const char* path : {"/models/a", "/certs", "/keys", "/conf", "/usr"})
+  for (const char* path :
+       {"/models/a", "/certs", "/keys", "/conf", "/usr", "/ours/ca.pem", "/home/ann/.docker/config.json"})
     EXPECT_TRUE(has(sandbox.read, path)) << path;
   EXPECT_TRUE(has(sandbox.write, "/home/hearth"));
-  EXPECT_FALSE(has(sandbox.read, "/")) << "everything";
+  for (const char* path : {"/", "/ours", "/home/ann", "/home/ann/.docker"})
+    EXPECT_FALSE(has(sandbox.read, path)) << path;
   EXPECT_FALSE(has(sandbox.write, "/usr"));
 }
 

@@ -43,7 +43,7 @@ Result<> shut_in(const app::Config& config, const std::filesystem::path& file) {
   std::filesystem::create_directories(config.home, error);
   if (error)
     return fail(ErrorCode::unavailable, fmt::format("cannot make {}: {}", config.home.string(), error.message()));
-  HEARTH_TRY(const bool entered, app::enter(app::sandbox_of(config, file)));
+  HEARTH_TRY(const bool entered, app::enter(app::sandbox_of(config, file, app::process_environment())));
   if (!entered) log::info("no sandbox: this kernel has no Landlock");
   return {};
 }

@@ -14,8 +14,9 @@ struct Sandbox {
   std::vector<std::filesystem::path> read;
   std::vector<std::filesystem::path> write;
 };
-/// The system's own folders, those of the files that the configuration names, and the home to write to.
-Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_file);
+/// The system's own folders, those of the files that the configuration names, the certificates and logins that the
+/// environment names, and the home to write to.
+Sandbox sandbox_of(const Config& config, const std::filesystem::path& config_file, const Environment& environment);
 
 /// Landlock (Linux 5.13), for this thread and all that it starts later: call it while it is the only one. There is no
 /// way back. False: this kernel has no Landlock. Paths that do not exist are left out.

@@ -13,6 +13,8 @@ namespace hearth::app {
 
 /// The starter stands in where nothing else is configured.
 bool offers_starter(const std::vector<provider::ConfiguredModel>& models, const Routing& routing);
+/// Of registries, as `docker login` writes it: in $DOCKER_CONFIG, else in ~/.docker. Empty: nobody says where.
+std::filesystem::path logins_file(const Environment& environment);
 
 /// Opens the store of `config.home`, with the endpoints and tokens of the environment. `paths`: names may be file
 /// paths.
