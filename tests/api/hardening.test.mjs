@@ -44,6 +44,16 @@ timed('a model is created from an upload, listed and deleted inside the sandbox'
   await server.stop();
 });
 
+timed('the first key that a reload brings is as well kept as one from the start', async () => {
+  const home = temporaryFolder();
+  const server = await startServer({ home, config: models });
+  assert.doesNotMatch(proc(server, 'limits'), /Max core file size\s+0\s+0/);
+  fs.writeFileSync(path.join(home, 'key'), 'sk-secret');
+  assert.match(await server.reload(`${models}providers: [{name: p, kind: openai, url: "http://127.0.0.1:1", zone: cloud, key_file: key}]\n`), /reloaded/);
+  assert.match(proc(server, 'limits'), /Max core file size\s+0\s+0/);
+  await server.stop();
+});
+
 timed('logins that the environment names are read inside the sandbox', async () => {
   const folder = temporaryFolder();
   fs.writeFileSync(path.join(folder, 'config.json'), '{"auths": {}}');

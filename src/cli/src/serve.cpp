@@ -31,6 +31,7 @@ Result<app::Config> read_config(const Globals& globals, const ServeOptions& opti
 /// A configuration that is broken now must not end a server that works.
 void reload(app::App& server, const Globals& globals, const ServeOptions& options) {
   const Result<app::Config> config = read_config(globals, options);
+  if (config && app::holds_keys(*config)) app::hide_memory();
   const Result<> done = config ? server.reload(*config) : fail(config.error());
   if (!done) log::error("reload: the old configuration stays", {{"reason", done.error().message}});
 }
