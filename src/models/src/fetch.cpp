@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -102,16 +103,40 @@ Result<std::string> verify(const Blobs& blobs, const Fetched& fetched) {
   return hex;
 }
 
-Task<Result<std::string>> async_verify(StoreContext& context, Web& web, Fetched fetched, const OnProgress& progress) {
-  auto check = [&] { return verify(context.catalog.blobs(), fetched); };
-  auto hex = co_await context.pool.async_run(check);
-  if (hex || hex.error().code != ErrorCode::corrupt_data || !fetched.resumed) co_return hex;
-  // The part from an earlier run may be what was wrong (power loss, another version): once more, from zero.
-  log::warn("resumed download is wrong, starting over", {{"blob", fetched.source.key}});
-  fetched.file.reset();
-  HEARTH_CO_TRY(fetched, co_await async_download(context, web, fetched.source, progress));
-  auto check_again = [&] { return verify(context.catalog.blobs(), fetched); };
-  co_return co_await context.pool.async_run(std::move(check_again));
+// Each once, in the order of their keys: claims are held until all blobs are there, and two pulls that claim the same
+// blobs in different orders would wait for each other for ever.
+std::vector<Source> in_order(std::vector<Source> sources) {
+  std::ranges::sort(sources, {}, &Source::key);
+  const auto doubled = std::ranges::unique(sources, {}, &Source::key);
+  sources.erase(doubled.begin(), doubled.end());
+  return sources;
+}
+
+using Digests = std::map<std::string, std::string>;  // by Source::key
+
+// Adds what it gets to `digests`, whose sources it leaves out. False: what an earlier run had left of a blob was wrong
+// (power loss, another version) and is gone; the claims too, so that the next run takes them in their order again.
+Task<Result<bool>> async_fetch_once(StoreContext& context, Web& web, const std::vector<Source>& sources,
+                                    const OnProgress& progress, Digests& digests) {
+  std::vector<Fetched> fetched;
+  for (const Source& source : sources) {
+    if (digests.contains(source.key)) continue;
+    HEARTH_CO_TRY(auto one, co_await async_download(context, web, source, progress));
+    fetched.push_back(std::move(one));
+  }
+  report(progress, "verifying sha256 digest");
+  for (Fetched& one : fetched) {
+    auto check = [&] { return verify(context.catalog.blobs(), one); };
+    auto hex = co_await context.pool.async_run(std::move(check));
+    if (!hex && hex.error().code == ErrorCode::corrupt_data && one.resumed) {
+      log::warn("resumed download is wrong, starting over", {{"blob", one.source.key}});
+      co_return false;
+    }
+    if (!hex) co_return fail(std::move(hex).error());
+    digests.emplace(one.source.key, *std::move(hex));
+    one.file.reset();
+  }
+  co_return true;
 }
 
 }  // namespace
@@ -132,24 +157,15 @@ Task<Result<std::vector<std::string>>> async_fetch(StoreContext& context, Web& w
                                                    const OnProgress& progress) {
   auto check = [&] { return check_disk(context, sources); };
   HEARTH_CO_CHECKED(co_await context.pool.async_run(std::move(check)));
-  std::vector<Fetched> fetched;
-  for (auto& source : sources) {
-    // A manifest may name one blob twice; the second time it would wait for the first.
-    const bool seen = std::ranges::any_of(fetched, [&](const auto& f) { return f.source.key == source.key; });
-    if (seen) {
-      fetched.push_back({source, std::nullopt, false});
-      continue;
-    }
-    HEARTH_CO_TRY(auto one, co_await async_download(context, web, source, progress));
-    fetched.push_back(std::move(one));
+  Digests digests;
+  const std::vector<Source> ordered = in_order(sources);
+  bool whole = false;
+  while (!whole) {  // each time over is for a blob that is fetched from zero then
+    HEARTH_CO_TRY(whole, co_await async_fetch_once(context, web, ordered, progress, digests));
   }
-  report(progress, "verifying sha256 digest");
-  std::vector<std::string> digests;
-  for (auto& one : fetched) {
-    HEARTH_CO_TRY(auto hex, co_await async_verify(context, web, std::move(one), progress));
-    digests.push_back(std::move(hex));
-  }
-  co_return digests;
+  std::vector<std::string> out;
+  for (const Source& source : sources) out.push_back(digests.at(source.key));
+  co_return out;
 }
 
 Task<Result<std::vector<std::string>>> async_commit(StoreContext& context, Name name, std::string manifest,

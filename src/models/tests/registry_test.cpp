@@ -2,6 +2,9 @@
 // Push and pull against a real registry, and against one that lies.
 #include <gmock/gmock.h>
 
+#include <ranges>
+#include <set>
+
 #include "docker_registry.hpp"
 #include "hearth/models/store.hpp"
 #include "manifest.hpp"
@@ -257,6 +260,34 @@ TEST_F(FakeRegistryTest, ABlobOfAnotherSizeIsRefused) {
   EXPECT_EQ(pulled.error().code, ErrorCode::corrupt_data);
   EXPECT_EQ(host.count("bytes=16384-"), 0U) << "said before it is fetched";
   EXPECT_EQ(check_blobs(home.path()), 0U);
+}
+
+TEST_F(FakeRegistryTest, BlobsAreClaimedInOneOrderWhateverTheManifests) {
+  std::map<std::string, std::string> texts;  // by digest
+  for (const std::string text : {"be brief", "be kind", "be quick"}) texts.emplace(sha256_hex(text), text);
+  Manifest manifest;
+  manifest.config = {std::string{kConfigType}, sha256_hex("{}"), 2, {}, {}};
+  manifest.layers = {{"application/vnd.docker.ai.gguf.v3", sha256_hex(bytes), bytes.size(), {}, {}}};
+  for (const auto& [digest, text] : std::views::reverse(texts)) {
+    manifest.layers.push_back({"application/vnd.ollama.image.license", digest, text.size(), {}, {}});
+    host.files["/v2/t/m/blobs/sha256:" + digest] = text;
+  }
+  serve("application/vnd.docker.ai.gguf.v3");
+  host.files["/v2/t/m/manifests/latest"] = encode_manifest(manifest);
+
+  const auto pulled = pull();
+
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  std::vector<std::string> asked;
+  for (const std::string& line : host.log) {
+    const auto at = line.find("/blobs/");
+    if (at != std::string::npos) asked.push_back(line.substr(at, 7 + 7 + 64));
+  }
+  EXPECT_EQ(std::set(asked.begin(), asked.end()).size(), 5U);
+  EXPECT_TRUE(std::ranges::is_sorted(asked)) << "two pulls of the same blobs never wait for each other";
+  const auto model = machine.run(store->async_find(server->host() + "/t/m"));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->licenses.size(), 3U);
 }
 
 TEST_F(FakeRegistryTest, AHostileGgufLeavesNoBlob) {
