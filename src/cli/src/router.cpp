@@ -117,6 +117,7 @@ Result<> eval(const EvalOptions& options) {
   }
   if (!options.by.empty() && options.by != "subject") return fail(ErrorCode::invalid_request, "--by knows: subject");
   HEARTH_TRY(const auto rows, read_verdicts(options.data));
+  if (options.by == "subject") HEARTH_CHECKED(check_subjects(rows));
   HEARTH_TRY(const auto predicted, predictions(rows, options));
   std::vector<router::ScoredRow> scored;
   std::vector<double> weak;

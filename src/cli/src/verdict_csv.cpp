@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace hearth::cli {
@@ -94,6 +95,15 @@ Result<std::vector<router::Verdict>> parse_verdicts(std::string_view text) {
   }
   if (rows.empty()) return wrong(line, "no rows");
   return rows;
+}
+
+Result<> check_subjects(const std::vector<router::Verdict>& rows) {
+  std::set<std::string_view> subjects;
+  for (const router::Verdict& row : rows) subjects.insert(row.subject);
+  if (subjects.size() > 1) return {};
+  return fail(ErrorCode::invalid_request,
+              "--by subject holds out whole subjects, and the rows are all of one: the data needs a column \"subject\" "
+              "with at least two of them");
 }
 
 }  // namespace hearth::cli

@@ -13,4 +13,7 @@ namespace hearth::cli {
 /// invalid_request names the line.
 Result<std::vector<router::Verdict>> parse_verdicts(std::string_view text);
 
+/// invalid_request unless whole subjects can be held out: there are at least two.
+Result<> check_subjects(const std::vector<router::Verdict>& rows);
+
 }  // namespace hearth::cli

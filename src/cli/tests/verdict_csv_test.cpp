@@ -37,5 +37,13 @@ TEST(VerdictCsv, SaysWhichLineIsWrong) {
   }
 }
 
+TEST(VerdictCsv, OneSubjectCannotBeHeldOut) {
+  const std::string head = "prompt,weak_correct,strong_correct";
+  EXPECT_THAT(check_subjects(*parse_verdicts(head + "\na,1,1\nb,0,1\n")).error().message,
+              HasSubstr("needs a column \"subject\""));
+  EXPECT_FALSE(check_subjects(*parse_verdicts(head + ",subject\na,1,1,law\nb,0,1,law\n")));
+  EXPECT_TRUE(check_subjects(*parse_verdicts(head + ",subject\na,1,1,law\nb,0,1,maths\n")));
+}
+
 }  // namespace
 }  // namespace hearth::cli
