@@ -86,11 +86,10 @@ class ConfigReader {
   }
 
   std::string read_keep(const YAML::Node& node) {
-    constexpr std::chrono::hours kForEver{24 * 365 * 100};
     std::chrono::seconds keep{};
     if (std::string wrong = into(keep)(node); !wrong.empty()) return wrong;
     if (keep >= std::chrono::seconds{0} && keep < std::chrono::hours{1}) return "must be at least 1h";
-    config_.audit_keep = keep.count() < 0 ? kForEver : std::chrono::duration_cast<std::chrono::hours>(keep);
+    config_.audit_keep = keep.count() < 0 ? Config::kForEver : std::chrono::duration_cast<std::chrono::hours>(keep);
     return {};
   }
 

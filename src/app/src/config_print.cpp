@@ -120,7 +120,8 @@ std::string print_config(const Config& config) {
   out << YAML::Key << "sandbox" << YAML::Value << config.sandbox;
   if (config.tls) print_tls(out, *config.tls);
   out << YAML::Key << "audit" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "enabled" << YAML::Value
-      << config.audit << YAML::Key << "keep" << YAML::Value << std::to_string(config.audit_keep.count()) + "h"
+      << config.audit << YAML::Key << "keep" << YAML::Value
+      << (config.audit_keep >= Config::kForEver ? "-1" : std::to_string(config.audit_keep.count()) + "h")
       << YAML::EndMap;
   out << YAML::Key << "models" << YAML::Value << YAML::BeginSeq;
   for (const auto& model : config.models) print_model(out, model);

@@ -157,13 +157,14 @@ TEST(Config, SizesTimesAndVariables) {
 
 TEST(Config, WhatIsPrintedIsReadBackTheSame) {
   const auto config = parse(
-      "listen: '[::1]:99'\nkeep_alive: -1\n"
+      "listen: '[::1]:99'\nkeep_alive: -1\naudit: {keep: -1}\n"
       "models: [{name: m, model: x, parallel: 2, quality: 0.3, main_gpu: 1, tensor_split: [1, 2.5]}]\n");
   ASSERT_TRUE(config) << config.error().message;
   const auto again = parse(print_config(*config));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(print_config(*again), print_config(*config));
   EXPECT_EQ(again->address, "::1");
+  EXPECT_EQ(again->audit_keep, Config::kForEver);
   EXPECT_EQ(again->models[0].quality, 0.3);
   EXPECT_EQ(again->models[0].options.main_gpu, 1);
   EXPECT_EQ(again->models[0].options.tensor_split, (std::vector<float>{1, 2.5}));

@@ -42,6 +42,7 @@ struct Config {
   std::chrono::seconds shutdown_grace{10};
   bool sandbox = true;  // of `hearth serve`, where the kernel can
   bool audit = true;    // a durable record before content leaves the machine
+  static constexpr std::chrono::hours kForEver{24 * 365 * 100};
   std::chrono::hours audit_keep{24 * 365};
   bool ledger = true;  // off for `hearth run`, which may run beside a server on the same home
   bool paths = false;  // model names may be paths: only where the client is this process's own user (hearth run)
