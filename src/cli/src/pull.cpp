@@ -35,7 +35,7 @@ void add_transfer(CLI::App& app, Action& action, const Globals& globals, const c
       ->add_option("MODEL", options->name,
                    "llama3.2:1b, hf.co/user/repo:Q4_K_M, registry.example/ns/model:tag or a URL of a .gguf")
       ->required();
-  command->add_flag("--insecure", options->insecure, "Allow http and certificates that cannot be verified");
+  command->add_flag("--insecure", options->insecure, "Allow http to any host; certificates are verified in any case");
   const auto chosen = [&globals, &action, options, transfer] {
     action = [&globals, options, transfer] { return transfer(globals, *options); };
   };
