@@ -15,6 +15,7 @@ namespace {
 /// answer says so.
 Task<Result<>> async_settle_thinking(Call& call, inference::ChatRequest& chat) {
   if (!chat.reasoning.enabled.value_or(false) || call.is_elsewhere(chat.model)) co_return Result<>{};
+  HEARTH_CO_CHECKED(call.check_local(chat.model));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), chat.model));
   if (!info.can_think) {
@@ -51,7 +52,7 @@ Task<Result<>> async_messages(Call& call) {
 
 Task<Result<>> async_count_tokens(Call& call) {
   HEARTH_CO_TRY(inference::ChatRequest chat, decode_count_tokens(call.request().body));
-  HEARTH_CO_CHECKED(call.choose_model(chat.model));
+  HEARTH_CO_CHECKED(call.choose_local_model(chat.model));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const std::int64_t count,
                 co_await call.engine().async_count_tokens(std::move(context), std::move(chat)));

@@ -37,7 +37,7 @@ Task<Result<>> async_generate(Call& call, std::string model, bool stream) {
 
 Task<Result<>> async_count(Call& call, std::string model) {
   HEARTH_CO_TRY(inference::ChatRequest chat, decode_count(call.request().body));
-  HEARTH_CO_TRY(chat.model, call.choose_model(std::move(model)));
+  HEARTH_CO_TRY(chat.model, call.choose_local_model(std::move(model)));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const std::int64_t count,
                 co_await call.engine().async_count_tokens(std::move(context), std::move(chat)));
@@ -84,7 +84,7 @@ Task<Result<>> async_list_models(Call& call) {
   HEARTH_CO_TRY(const auto models, co_await call.store().async_list());
   Json list = Json::array();
   for (const models::Model& model : models) {
-    if (call.is_granted(model.name)) list.push_back(model_json(model.name, model.context_length));
+    if (call.is_granted_here(model.name)) list.push_back(model_json(model.name, model.context_length));
   }
   if (call.router() != nullptr) {
     const router::TablePtr table = call.router()->table();
@@ -101,9 +101,11 @@ Task<Result<>> async_list_models(Call& call) {
 }
 
 Task<Result<>> async_get_model(Call& call) {
-  if (call.is_elsewhere(call.argument()))
+  if (call.is_elsewhere(call.argument()) && call.is_granted(call.argument())) {
     co_return co_await call.async_send_json(text_of(model_json(call.argument(), 0)));
-  HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(call.argument()));
+  }
+  HEARTH_CO_CHECKED(call.check_local(call.argument()));
+  HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(std::string{local_name(call.argument())}));
   co_return co_await call.async_send_json(text_of(model_json(model.name, model.context_length)));
 }
 

@@ -38,7 +38,7 @@ Task<Result<>> async_metrics(Call& call) {
 }
 
 Task<Result<>> async_props(Call& call) {
-  HEARTH_CO_TRY(const std::string model, call.choose_model(model_of_query(call)));
+  HEARTH_CO_TRY(const std::string model, call.choose_local_model(model_of_query(call)));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), model));
   const auto slots = static_cast<std::int32_t>(call.engine().slots(model).size());
@@ -47,7 +47,7 @@ Task<Result<>> async_props(Call& call) {
 }
 
 Task<Result<>> async_slots(Call& call) {
-  HEARTH_CO_TRY(const std::string model, call.choose_model(model_of_query(call)));
+  HEARTH_CO_TRY(const std::string model, call.choose_local_model(model_of_query(call)));
   const std::vector<provider::Slot> slots = call.engine().slots(model);
   const bool busy = !slots.empty() && std::ranges::all_of(slots, &provider::Slot::processing);
   if (asks(call, "fail_on_no_slot") && busy) {
@@ -62,7 +62,7 @@ Task<Result<>> async_lora_adapters(Call& call) { co_return co_await call.async_s
 
 Task<Result<>> async_tokenize(Call& call) {
   HEARTH_CO_TRY(TokenizeCall request, decode_tokenize(call.request().body));
-  HEARTH_CO_TRY(std::string model, call.choose_model(std::move(request.model)));
+  HEARTH_CO_TRY(std::string model, call.choose_local_model(std::move(request.model)));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const std::vector<provider::Piece> pieces,
                 co_await call.engine().async_tokenize(std::move(context), std::move(model), std::move(request.content),
@@ -73,7 +73,7 @@ Task<Result<>> async_tokenize(Call& call) {
 
 Task<Result<>> async_detokenize(Call& call) {
   HEARTH_CO_TRY(DetokenizeCall request, decode_detokenize(call.request().body));
-  HEARTH_CO_TRY(std::string model, call.choose_model(std::move(request.model)));
+  HEARTH_CO_TRY(std::string model, call.choose_local_model(std::move(request.model)));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(std::string text, co_await call.engine().async_detokenize(std::move(context), std::move(model),
                                                                           std::move(request.tokens)));
@@ -83,7 +83,7 @@ Task<Result<>> async_detokenize(Call& call) {
 
 Task<Result<>> async_apply_template(Call& call) {
   HEARTH_CO_TRY(openai::ChatCall request, openai::read_chat(call.request().body));
-  HEARTH_CO_TRY(request.request.model, call.choose_model(request.request.model));
+  HEARTH_CO_TRY(request.request.model, call.choose_local_model(request.request.model));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(std::string prompt,
                 co_await call.engine().async_apply_template(std::move(context), std::move(request.request)));

@@ -35,9 +35,15 @@ Result<provider::RequestContext> begin(Call& call, const Common& common) {
 
 Task<Result<>> async_check_thinking(Call& call, provider::RequestContext context, const inference::ChatRequest& chat) {
   if (!chat.reasoning.enabled.value_or(false) || call.is_elsewhere(chat.model)) co_return Result<>{};
+  HEARTH_CO_CHECKED(call.check_local(chat.model));
   HEARTH_CO_TRY(const provider::ModelInfo info, co_await call.engine().async_info(std::move(context), chat.model));
   if (info.can_think) co_return Result<>{};
   co_return hearth::fail(ErrorCode::unsupported, fmt::format("\"{}\" does not support thinking", chat.model), "think");
+}
+
+Task<Result<>> async_load(Call& call, provider::RequestContext context, std::string model) {
+  HEARTH_CO_CHECKED(call.check_local(model));
+  co_return co_await call.engine().async_load(std::move(context), std::move(model));
 }
 
 /// An empty prompt: loads the model, or unloads it when it is to be kept for no time at all.
@@ -45,12 +51,14 @@ Task<Result<>> async_load_only(Call& call, provider::RequestContext context, Sha
   const std::string model = call.record().model;
   const AnswerHead head{.shape = shape, .model = model, .context = {}};
   if (context.keep_alive != std::chrono::seconds{0}) {
-    HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), model));
+    HEARTH_CO_CHECKED(co_await async_load(call, std::move(context), model));
     co_return co_await call.async_send_json(loaded_body(head, "load"));
   }
+  HEARTH_CO_CHECKED(call.check_local(model));
   const Result<> unloaded = co_await call.engine().async_unload(model);
   if (!unloaded && unloaded.error().code != ErrorCode::not_found) co_return hearth::fail(unloaded.error());
-  if (!unloaded) HEARTH_CO_CHECKED(co_await call.store().async_find(model));  // not loaded is fine, not there is not
+  // Not loaded is fine, not there is not.
+  if (!unloaded) HEARTH_CO_CHECKED(co_await call.store().async_find(std::string{local_name(model)}));
   co_return co_await call.async_send_json(loaded_body(head, "unload"));
 }
 
@@ -91,6 +99,7 @@ Task<Result<provider::EventStreamPtr>> async_begin_templated(Call& call, provide
     }
     co_return co_await call.inference().async_chat(std::move(context), std::move(request.chat));
   }
+  HEARTH_CO_CHECKED(call.check_local(request.chat.model));
   History history{.model = request.chat.model, .before = std::move(request.history), .prompt = {}};
   HEARTH_CO_TRY(history.prompt, co_await call.engine().async_apply_template(context, request.chat));
   provider::EventStreamPtr events;
@@ -151,7 +160,7 @@ Task<Result<>> async_embed(Call& call) {
   HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
   inference::Embeddings made;
   if (request.request.inputs.empty()) {
-    HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), request.common.model));
+    HEARTH_CO_CHECKED(co_await async_load(call, std::move(context), request.common.model));
   } else {
     HEARTH_CO_TRY(made, co_await async_embed_all(call, std::move(context), request));
   }
@@ -165,7 +174,7 @@ Task<Result<>> async_embeddings(Call& call) {
   HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
   inference::Embeddings made;
   if (request.request.inputs.empty()) {
-    HEARTH_CO_CHECKED(co_await call.engine().async_load(std::move(context), request.common.model));
+    HEARTH_CO_CHECKED(co_await async_load(call, std::move(context), request.common.model));
   } else {
     HEARTH_CO_TRY(made, co_await call.inference().async_embed(std::move(context), std::move(request.request)));
   }

@@ -42,7 +42,7 @@ Task<Result<>> async_tags(Call& call) {
   HEARTH_CO_TRY(const std::vector<models::Model> models, co_await call.store().async_list());
   json list = json::array();
   for (const models::Model& model : models) {
-    if (call.is_granted(model.name)) list.push_back(tag_json(model));
+    if (call.is_granted_here(model.name)) list.push_back(tag_json(model));
   }
   const json answer{{"models", std::move(list)}};
   co_return co_await call.async_send_json(dump(answer));
@@ -52,6 +52,7 @@ Task<Result<>> async_ps(Call& call) {
   HEARTH_CO_TRY(const std::vector<models::Model> models, co_await call.store().async_list());
   json list = json::array();
   for (const provider::Running& running : call.engine().running()) {
+    if (!call.is_granted_here(running.name)) continue;
     const auto known = std::ranges::find(models, running.name, &models::Model::name);
     list.push_back(running_json(running, known == models.end() ? nullptr : &*known, WallClock::now()));
   }
@@ -61,7 +62,8 @@ Task<Result<>> async_ps(Call& call) {
 
 Task<Result<>> async_show(Call& call) {
   HEARTH_CO_TRY(const ModelCall request, decode_show(call.request().body));
-  HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(request.model));
+  HEARTH_CO_CHECKED(call.check_local(request.model));
+  HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(std::string{local_name(request.model)}));
   HEARTH_CO_TRY(const models::GgufInfo info,
                 co_await async_read_header(call.shared().services.files, model, request.verbose));
   const json answer = show_json(model, info, request.verbose);

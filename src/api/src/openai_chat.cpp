@@ -27,7 +27,7 @@ Task<Result<>> async_chat(Call& call) {
 
 Task<Result<>> async_chat_input_tokens(Call& call) {
   HEARTH_CO_TRY(ChatCall wanted, read_chat(call.request().body));
-  HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
+  HEARTH_CO_TRY(wanted.request.model, call.choose_local_model(wanted.request.model));
   provider::RequestContext context = call.context();
   HEARTH_CO_TRY(const std::int64_t tokens,
                 co_await call.engine().async_count_tokens(std::move(context), std::move(wanted.request)));

@@ -14,6 +14,7 @@ Task<Result<std::vector<std::string>>> async_echoes(Call& call, const Completion
       out.push_back(*text);
       continue;
     }
+    HEARTH_CO_CHECKED(call.check_local(wanted.request.model));
     provider::RequestContext context = call.context();
     std::vector<inference::TokenId> tokens = std::get<1>(prompt);
     HEARTH_CO_TRY(std::string text,

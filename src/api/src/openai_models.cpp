@@ -43,7 +43,7 @@ bool is_anthropic(const Call& call) { return call.request().headers.get("anthrop
 
 Task<Result<>> async_list_models(Call& call) {
   HEARTH_CO_TRY(auto models, co_await call.store().async_list());
-  std::erase_if(models, [&](const models::Model& model) { return !call.is_granted(model.name); });
+  std::erase_if(models, [&](const models::Model& model) { return !call.is_granted_here(model.name); });
   if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_list(models));
   Json data = Json::array();
   for (const models::Model& model : models) data.push_back(model_json(model));
@@ -53,11 +53,12 @@ Task<Result<>> async_list_models(Call& call) {
 }
 
 Task<Result<>> async_get_model(Call& call) {
-  if (call.is_elsewhere(call.argument())) {
+  if (call.is_elsewhere(call.argument()) && call.is_granted(call.argument())) {
     const bool route = call.router()->table()->find_route(call.argument()) != nullptr;
     co_return co_await call.async_send_json(dump(routed_json(call.argument(), route ? "route" : "remote")));
   }
-  HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(call.argument()));
+  HEARTH_CO_CHECKED(call.check_local(call.argument()));
+  HEARTH_CO_TRY(const models::Model model, co_await call.store().async_find(std::string{local_name(call.argument())}));
   if (is_anthropic(call)) co_return co_await call.async_send_json(anthropic::model_info(model));
   co_return co_await call.async_send_json(dump(model_json(model)));
 }

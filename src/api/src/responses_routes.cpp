@@ -103,7 +103,7 @@ Task<Result<>> async_delete_response(Call& call) {
 
 Task<Result<>> async_response_input_tokens(Call& call) {
   HEARTH_CO_TRY(ResponsesCall wanted, read_responses(call.request().body));
-  HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
+  HEARTH_CO_TRY(wanted.request.model, call.choose_local_model(wanted.request.model));
   HEARTH_CO_TRY(const std::vector<Message> messages, conversation(call, wanted));
   inference::ChatRequest chat = chat_of(wanted, messages);
   provider::RequestContext context = call.context();

@@ -42,6 +42,9 @@ std::string allowed_methods(std::span<const Route> table, std::string_view path)
 
 class ResponseStore;
 
+/// "local/small" is the model that the store and the engine call "small".
+std::string_view local_name(std::string_view model) noexcept;
+
 /// What all calls of one handler share.
 struct Shared {
   explicit Shared(Services s);
@@ -65,8 +68,10 @@ class Call {
   provider::Provider& inference() const noexcept;
   /// Null without routing.
   router::Router* router() const noexcept { return shared_->services.router; }
-  /// May who asks use this route or model? True without keys. Lists show nothing else.
+  /// May who asks use this route or model, named as clients do? True without keys. Lists show nothing else.
   bool is_granted(std::string_view model) const;
+  /// The same of a model of this machine, as the store and the engine name it.
+  bool is_granted_here(std::string_view model) const;
   /// `model` is a route, or a model at a remote provider: this machine's engine knows nothing of it.
   bool is_elsewhere(std::string_view model) const;
   models::Store& store() const noexcept { return shared_->services.store; }
@@ -89,6 +94,10 @@ class Call {
   /// The model that this request names, or the default one when it names none. Goes into the headers and the record.
   /// Also reads the x-hearth-* headers: invalid_request names one that is wrong.
   Result<std::string> choose_model(std::string name);
+  /// choose_model() for what this machine does itself, past the router: forbidden if the key does not grant that model.
+  Result<std::string> choose_local_model(std::string name);
+  /// forbidden unless is_granted_here(), for a name as clients write it.
+  Result<> check_local(std::string_view model) const;
   /// Lets servers that speak the client's protocol have the body as it is, where `chat.model` may be at one; it is
   /// taken out of the request. Fails with `beyond` where none can be. After choose_model().
   Result<> allow_verbatim(inference::ChatRequest& chat, inference::Wire wire, std::optional<Error> beyond,

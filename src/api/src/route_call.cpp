@@ -35,6 +35,11 @@ std::string header_safe(std::string_view text) {
 
 }  // namespace
 
+std::string_view local_name(std::string_view model) noexcept {
+  constexpr std::string_view kLocal = "local/";
+  return model.starts_with(kLocal) ? model.substr(kLocal.size()) : model;
+}
+
 Shared::Shared(Services s)
     : services{std::move(s)},
       responses{std::make_unique<ResponseStore>(ResponseStore::Bounds{
@@ -73,8 +78,22 @@ bool Call::is_granted(std::string_view model) const {
       return policy::may_use(*subject, route->name, table->targets[target].name);
     });
   }
-  const bool remote = table && table->find_target(model) != SIZE_MAX;
-  return policy::may_use(*subject, {}, remote ? std::string{model} : fmt::format("local/{}", model));
+  if (table && table->find_target(model) != SIZE_MAX) return policy::may_use(*subject, {}, model);
+  return is_granted_here(local_name(model));
+}
+
+bool Call::is_granted_here(std::string_view model) const {
+  return !caller_ || policy::may_use(*subject_of(*caller_), {}, fmt::format("local/{}", model));
+}
+
+Result<> Call::check_local(std::string_view model) const {
+  if (is_granted_here(local_name(model))) return {};
+  return hearth::fail(
+      ErrorCode::forbidden,
+      fmt::format("the key of {} does not grant the model \"{}\" on this machine; /v1/models lists what "
+                  "it grants",
+                  record_.principal, local_name(model)),
+      "model");
 }
 
 Result<> Call::authenticate(std::string_view pattern) {
@@ -103,9 +122,16 @@ Result<std::string> Call::choose_model(std::string name) {
   }
   HEARTH_CHECKED(read_wishes(request_.headers, wishes_));
   record_.model = name;
+  if (router() == nullptr) HEARTH_CHECKED(check_local(name));  // else the router does, and the audit log has it
   if (!is_elsewhere(name)) target_ = "local/" + header_safe(name);
   if (router() != nullptr) zone_ = policy::name_of(router()->table()->zone);
   return name;
+}
+
+Result<std::string> Call::choose_local_model(std::string name) {
+  HEARTH_TRY(std::string chosen, choose_model(std::move(name)));
+  HEARTH_CHECKED(check_local(chosen));
+  return chosen;
 }
 
 Result<> Call::allow_verbatim(inference::ChatRequest& chat, inference::Wire wire, std::optional<Error> beyond,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <initializer_list>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -30,10 +31,14 @@ class ApiTest : public ::testing::Test {
     Services s{.engine = engine, .store = store, .version = "0.0.0-test"};
     s.on_request = [this](const RequestRecord& r) { records.push_back(r); };
     s.limits = limits;
+    s.auth = auth;
+    s.router = router.get();
     s.draining = [this] { return draining; };
     return s;
   }
   Limits limits;
+  const identity::Authenticator* auth = nullptr;
+  std::unique_ptr<router::Router> router;
   bool draining = false;
 
   using HeaderList = std::initializer_list<std::pair<const char*, const char*>>;

@@ -56,9 +56,23 @@ bool names(std::string_view pattern, const Subject& subject) {
   return std::ranges::any_of(subject.roles, [&](const std::string& role) { return matches_glob(wanted, role); });
 }
 
+namespace {
+
+/// Of a model of this machine "small" and "small:latest" are one name, as in the store.
+bool grants(std::string_view pattern, std::string_view target) {
+  if (matches_glob(pattern, target)) return true;
+  constexpr std::string_view kLatest = ":latest";
+  if (!target.starts_with("local/")) return false;
+  if (target.ends_with(kLatest)) target.remove_suffix(kLatest.size());
+  if (pattern.ends_with(kLatest)) pattern.remove_suffix(kLatest.size());
+  return matches_glob(pattern, target);
+}
+
+}  // namespace
+
 bool may_use(const Subject& subject, std::string_view route, std::string_view target) {
   const bool mine = subject.models.empty() || std::ranges::any_of(subject.models, [&](const std::string& pattern) {
-                      return matches_glob(pattern, target) || (!route.empty() && matches_glob(pattern, route));
+                      return grants(pattern, target) || (!route.empty() && matches_glob(pattern, route));
                     });
   return mine && (subject.behalf == nullptr || may_use(*subject.behalf, route, target));
 }

@@ -161,6 +161,17 @@ TEST(Policy, AnAgentMayWhatBothMay) {
   EXPECT_FALSE(may_use(agent_of("helper", "ann"), "", "openai/gpt-4o"));
 }
 
+TEST(Policy, AGrantOfALocalModelIsOneOfItsLatest) {
+  const auto may = [](const char* pattern, const char* target) {
+    return may_use(Subject{.principal = "ann", .models = {pattern}}, "", target);
+  };
+  EXPECT_TRUE(may("local/a", "local/a:latest"));
+  EXPECT_TRUE(may("local/a:latest", "local/a"));
+  EXPECT_FALSE(may("local/a", "local/a:1b"));
+  EXPECT_FALSE(may("local/a", "local/b:latest"));
+  EXPECT_FALSE(may("lab/a", "lab/a:latest")) << "what others call latest is theirs to say";
+}
+
 TEST(Glob, StarsAndQuestionMarksAndNothingElse) {
   EXPECT_TRUE(matches_glob("*", ""));
   EXPECT_TRUE(matches_glob("lab/*", "lab/a/b"));
