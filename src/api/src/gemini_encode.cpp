@@ -97,7 +97,12 @@ void ResponseStream::event(const inference::Event& event, std::string& out) {
 }
 
 void ResponseStream::failed(const Error& error, std::string& out) {
-  put(error_body(Family::gemini, error, head_.id), out);
+  const std::string body = error_body(Family::gemini, error, head_.id);
+  if (sse_) {
+    out += body + "\r\n\r\n";  // Google's clients know an error by its lack of "data: "
+  } else {
+    put(body, out);
+  }
   end(out);
 }
 

@@ -15,6 +15,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr StreamFormat kJsonArray{"application/json", ""};
+/// Google's clients take every line that does not begin with "data: " for an error, comments included.
+constexpr StreamFormat kLines{"text/event-stream; charset=utf-8", "\r\n\r\n"};
 
 Task<Result<>> async_generate(Call& call, std::string model, bool stream) {
   HEARTH_CO_TRY(GenerateRequest request, decode_generate(call.request().body));
@@ -29,7 +31,7 @@ Task<Result<>> async_generate(Call& call, std::string model, bool stream) {
     const auto alt = call.request().query.find("alt");
     const bool sse = alt != call.request().query.end() && alt->second == "sse";
     ResponseStream encoder{std::move(head), sse};
-    co_return co_await async_stream(call, std::move(sources), encoder, sse ? kSse : kJsonArray);
+    co_return co_await async_stream(call, std::move(sources), encoder, sse ? kLines : kJsonArray);
   }
   HEARTH_CO_TRY(const std::vector<CollectedChoice> choices, co_await async_collect(call, std::move(sources)));
   co_return co_await call.async_send_json(response_body(head, choices));

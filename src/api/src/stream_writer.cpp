@@ -92,14 +92,18 @@ class Writer {
       if (const Error* error = first_failure(); error != nullptr && !started_) co_return hearth::fail(*error);
       if (!started_) HEARTH_CO_CHECKED(co_await async_start());
       if (!news) buffer_ += format_.keep_alive;
-      bool done = encode_all();
-      if (over && !done) {
+      const std::optional<Error> failure = encode_all();
+      if (failure) {
+        // By itself: Google's client knows an error by a piece that is nothing else.
+        if (!buffer_.empty()) HEARTH_CO_CHECKED(co_await call_.responder().write(buffer_));
+        buffer_.clear();
+        encoder_.failed(*failure, buffer_);
+      } else if (over) {
         encoder_.end(buffer_);
-        done = true;
       }
       if (!buffer_.empty()) HEARTH_CO_CHECKED(co_await call_.responder().write(buffer_));
       buffer_.clear();
-      if (done) co_return co_await call_.responder().finish();
+      if (failure || over) co_return co_await call_.responder().finish();
     }
   }
 
@@ -119,22 +123,21 @@ class Writer {
     co_return Result<>{};
   }
 
-  /// True when a failure ended the answer.
-  bool encode_all() {
-    bool failed = false;
-    while (!ahead_.events.empty() && !failed) {
+  /// What ended the answer before its end.
+  std::optional<Error> encode_all() {
+    std::optional<Error> failure;
+    while (!ahead_.events.empty() && !failure) {
       const Event event = std::move(ahead_.events.front());
       ahead_.events.pop_front();
       call_.note(event);
-      if (const auto* failure = std::get_if<Failed>(&event.body)) {
-        encoder_.failed(failure->error, buffer_);
-        failed = true;
+      if (const auto* failed = std::get_if<Failed>(&event.body)) {
+        failure = failed->error;
       } else {
         encoder_.event(event, buffer_);
       }
     }
     ahead_.space.cancel();
-    return failed;
+    return failure;
   }
 
   Call& call_;

@@ -64,6 +64,42 @@ TEST_F(Gemini, AnUnknownMethodIsA404InGooglesWords) {
   EXPECT_EQ(Json::parse(got.body)["error"]["status"], "NOT_FOUND");
 }
 
+class GeminiStream : public Gemini {
+ protected:
+  net::Request stream() {
+    net::Request r =
+        request("POST", "/v1beta/models/m:streamGenerateContent", R"({"contents":[{"parts":[{"text":"a"}]}]})");
+    r.query.emplace("alt", "sse");
+    return r;
+  }
+};
+
+TEST_F(GeminiStream, SilenceIsFilledWithBlankLinesWhichGooglesClientsSkip) {
+  limits.keep_alive = std::chrono::milliseconds{1};
+  Script script = says({"a"});
+  script.hold_at = 1;
+  engine.scripts = {script};
+  FakeResponder responder;
+  responder.on_write = [&](std::size_t writes) {
+    if (writes == 2) engine.release();
+  };
+  const net::Request r = stream();
+  run(r, responder);
+  EXPECT_EQ(responder.pieces.at(0), "\r\n\r\n");
+  EXPECT_EQ(responder.body.find("\n:"), std::string::npos) << responder.body;
+  EXPECT_EQ(sse_data(responder.body).size(), 2U);
+}
+
+TEST_F(GeminiStream, AFailureIsAPieceOfItsOwnAndABareObject) {
+  engine.scripts = {{.events = {prompt_done(1), text("a"), failed(ErrorCode::internal, "broke")}}};
+  FakeResponder responder;
+  const net::Request r = stream();
+  run(r, responder);
+  ASSERT_EQ(responder.pieces.size(), 2U);
+  EXPECT_TRUE(responder.pieces.front().starts_with("data: "));
+  EXPECT_EQ(Json::parse(responder.pieces.back())["error"]["code"], 500);
+}
+
 TEST(GeminiSchema, BecomesJsonSchema) {
   EXPECT_EQ(
       gemini::to_json_schema(
