@@ -22,6 +22,13 @@ Result<std::optional<std::chrono::seconds>> allowed_keep_alive(Call& call, std::
   return std::optional<std::chrono::seconds>{};
 }
 
+/// One rendering at a time: a template that takes long keeps everybody waiting.
+Result<> allow_template(const Call& call, const inference::ChatRequest& chat) {
+  const bool allowed = call.caller() == nullptr || call.caller()->may(identity::Scope::manage);
+  if (allowed || chat.template_override.empty()) return {};
+  return hearth::fail(ErrorCode::forbidden, "a template in a request needs a key with the scope manage", "template");
+}
+
 Result<provider::RequestContext> begin(Call& call, const Common& common) {
   HEARTH_CHECKED(call.choose_model(common.model));
   if (!common.without_effect.empty()) {
@@ -139,6 +146,7 @@ Task<Result<>> async_chat(Call& call) {
 
 Task<Result<>> async_generate(Call& call) {
   HEARTH_CO_TRY(GenerateCall request, decode_generate(call.request().body));
+  HEARTH_CO_CHECKED(allow_template(call, request.chat));
   HEARTH_CO_TRY(provider::RequestContext context, begin(call, request.common));
   if (request.load_only) co_return co_await async_load_only(call, std::move(context), Shape::generate);
   HEARTH_CO_CHECKED(co_await async_check_thinking(call, context, request.chat));

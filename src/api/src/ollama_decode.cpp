@@ -45,10 +45,14 @@ void read_message(const JsonValue& value, std::vector<Message>& out) {
   });
 }
 
-/// Go's templates, which Ollama's clients know, and Jinja.
+/// Go's templates alone, as Ollama takes them. Jinja has macros that call themselves and ranges without end, and is
+/// bounded in neither stack nor memory: it comes with models only, from who may manage them.
 void read_template(JsonReader& r, inference::ChatRequest& chat) {
   const auto value = r.value("template");
   if (!value) return;
+  if (models::is_jinja(value->view())) {
+    return value->fail("can only be Go's here; create a model with this template", ErrorCode::unsupported);
+  }
   Result<std::string> jinja = models::to_jinja(value->view());
   if (!jinja) return value->fail(fmt::format("cannot be used: {}", jinja.error().message), jinja.error().code);
   chat.template_override = *std::move(jinja);

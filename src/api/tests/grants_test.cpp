@@ -132,5 +132,14 @@ TEST_F(Grants, AlsoWithoutARouterToCheckThem) {
       403);
 }
 
+TEST_F(Grants, ATemplateInARequestNeedsAKeyThatMayManage) {
+  const Json body{{"model", "a"}, {"prompt", "x"}, {"stream", false}, {"template", "{{ .Prompt }}"}};
+  const FakeResponder refused = with_key(key_of({}), "POST", "/api/generate", body);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.body.find("scope manage"), std::string::npos);
+  engine.scripts = {says({"x"})};
+  EXPECT_EQ(with_key(key_of({}, 3), "POST", "/api/generate", body).status, 200);
+}
+
 }  // namespace
 }  // namespace hearth::api::test

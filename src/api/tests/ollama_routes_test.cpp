@@ -127,17 +127,17 @@ TEST_F(Ollama, GenerateUsesTheTemplateAndReturnsTheContext) {
   EXPECT_EQ(text_of(engine.chats.at(1).messages.at(1)), "Q");
 }
 
-TEST_F(Ollama, GenerateTakesATemplateInGoAndInJinja) {
+TEST_F(Ollama, GenerateTakesATemplateInGoAlone) {
   engine.scripts.push_back(says({"x"}));
-  engine.scripts.push_back(says({"x"}));
-  const std::string jinja = "{% for m in messages %}{{ m.content }}{% endfor %}";
+  const std::string endless = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
 
-  post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"template", jinja}}));
-  const std::string kept = engine.chats.at(1).template_override;
+  const FakeResponder jinja = post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"template", endless}}));
+  EXPECT_EQ(jinja.status, 400);
+  EXPECT_NE(jinja.body.find("template can only be Go's"), std::string::npos) << jinja.body;
+  EXPECT_TRUE(engine.chats.empty());
   post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"template", "[{{ .Prompt }}]"}}));
   const std::string translated = engine.chats.at(3).template_override;
 
-  EXPECT_EQ(kept, jinja);
   EXPECT_NE(translated.find("{%"), std::string::npos);
   EXPECT_EQ(translated.find(".Prompt"), std::string::npos);
 }
