@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "base64_decode.hpp"
-#include "hearth/base/id.hpp"
 
 namespace hearth::api::gemini {
 namespace {
@@ -42,11 +41,10 @@ void ContentReader::call(inference::Message& message, JsonReader& function) {
   inference::ToolCall call;
   call.name = function.required_string("name");
   call.id = function.string("id").value_or("");
-  if (call.id.empty()) call.id = random_id("call_");
   const auto arguments = function.value("args");
   if (arguments && !arguments->is(Kind::object)) arguments->fail("must be an object");
   call.arguments = arguments ? arguments->raw() : "{}";
-  open_[call.name] = call.id;
+  called_.insert(call.name);
   message.tool_calls.push_back(std::move(call));
 }
 
@@ -55,10 +53,9 @@ void ContentReader::result(JsonReader& function) {
   result.role = "tool";
   result.tool_name = function.required_string("name");
   result.tool_call_id = function.string("id").value_or("");
-  if (const auto open = open_.find(result.tool_name); result.tool_call_id.empty() && open != open_.end()) {
-    result.tool_call_id = open->second;
+  if (result.tool_call_id.empty() && !called_.contains(result.tool_name)) {
+    return function.fail("name", "is the name of no functionCall before it");
   }
-  if (result.tool_call_id.empty()) return function.fail("name", "is the name of no functionCall before it");
   function.ignore({"willContinue", "scheduling"});
   function.refuse("parts", "is not supported; put the result into response");
   const auto response = function.value("response");

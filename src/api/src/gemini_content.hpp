@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +28,7 @@ class ContentReader {
   void result(JsonReader& function);
 
   std::vector<inference::Message>& out_;
-  std::map<std::string, std::string> open_;  // ids of calls that have no result yet, by name, for results without id
+  std::set<std::string> called_;  // names of functions
 };
 
 /// The text of a content, for what takes text alone.

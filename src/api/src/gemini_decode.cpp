@@ -6,6 +6,7 @@
 
 #include "gemini_content.hpp"
 #include "gemini_schema.hpp"
+#include "tool_results.hpp"
 
 namespace hearth::api::gemini {
 namespace {
@@ -150,6 +151,7 @@ void read_generate(JsonReader& r, GenerateRequest& out) {
   } else {
     contents->each(kMaxContents, [&](const JsonValue& item) { reader.content(item); });
   }
+  pair_tool_results(out.chat.messages);
   if (out.chat.messages.empty() && !r.passed_over()) r.fail("contents", "must not be empty");
   read_tools(r, out.chat);
   read_tool_config(r, out.chat);

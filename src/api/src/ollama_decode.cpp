@@ -7,6 +7,7 @@
 
 #include "hearth/models/go_template.hpp"
 #include "ollama_fields.hpp"
+#include "tool_results.hpp"
 
 namespace hearth::api::ollama {
 namespace {
@@ -129,6 +130,7 @@ Result<ChatCall> decode_chat(std::string_view body) {
     read_think(r, chat.reasoning);
     refuse_cutting(r);
     r.each("messages", kMaxMessages, [&](const JsonValue& item) { read_message(item, chat.messages); });
+    pair_tool_results(chat.messages);
     read_tools(r, chat.tools);
     out.stream = r.boolean("stream").value_or(true);
     out.load_only = chat.messages.empty() && !r.passed_over();

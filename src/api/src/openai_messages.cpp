@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <unordered_map>
-
 #include "base64_decode.hpp"
+#include "tool_results.hpp"
 
 namespace hearth::api::openai {
 namespace {
@@ -146,15 +145,6 @@ void read_content_part(const JsonValue& value, std::vector<inference::ContentPar
   });
 }
 
-void name_tool_messages(std::vector<Message>& messages) {
-  std::unordered_map<std::string, std::string> names;
-  for (Message& message : messages) {
-    for (const ToolCall& call : message.tool_calls) names[call.id] = call.name;
-    if (message.role != "tool" || !message.tool_name.empty()) continue;
-    if (const auto at = names.find(message.tool_call_id); at != names.end()) message.tool_name = at->second;
-  }
-}
-
 void read_messages(JsonReader& r, inference::ChatRequest& out) {
   bool continues = false;
   const bool given = r.each("messages", kMaxMessages, [&](const JsonValue& value) {
@@ -167,7 +157,7 @@ void read_messages(JsonReader& r, inference::ChatRequest& out) {
     out.continue_final_message = true;
     out.add_generation_prompt = false;
   }
-  name_tool_messages(out.messages);
+  pair_tool_results(out.messages);
 }
 
 }  // namespace hearth::api::openai

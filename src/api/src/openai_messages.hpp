@@ -23,7 +23,4 @@ void read_content_part(const JsonValue& value, std::vector<inference::ContentPar
 /// An image by data: URL (decoded) or by http(s) URL (kept as it is; the engine decides).
 void read_image_url(const JsonValue& url, std::vector<inference::ContentPart>& out);
 
-/// Gives tool messages the names of the calls they answer.
-void name_tool_messages(std::vector<inference::Message>& messages);
-
 }  // namespace hearth::api::openai

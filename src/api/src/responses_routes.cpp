@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "openai_messages.hpp"
 #include "openai_routes.hpp"
 #include "responses_request.hpp"
 #include "responses_store.hpp"
 #include "responses_stream.hpp"
+#include "tool_results.hpp"
 
 namespace hearth::api::openai {
 namespace {
@@ -33,7 +33,7 @@ Result<std::vector<Message>> conversation(const Call& call, const ResponsesCall&
   }
   out.insert(out.end(), wanted.request.messages.begin(), wanted.request.messages.end());
   if (out.empty()) return hearth::fail(ErrorCode::invalid_request, "input must not be empty", "input");
-  name_tool_messages(out);
+  pair_tool_results(out);
   return out;
 }
 

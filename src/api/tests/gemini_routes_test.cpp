@@ -64,6 +64,23 @@ TEST_F(Gemini, AnUnknownMethodIsA404InGooglesWords) {
   EXPECT_EQ(Json::parse(got.body)["error"]["status"], "NOT_FOUND");
 }
 
+Json two_calls() {
+  return Json::parse(R"({"contents":[{"parts":[{"text":"a"}]},
+    {"role":"model","parts":[{"functionCall":{"name":"f","args":{"n":1}}},{"functionCall":{"name":"f","args":{"n":2}}}]},
+    {"role":"user","parts":[{"functionResponse":{"name":"f","response":{"result":"one"}}},
+                            {"functionResponse":{"name":"f","response":{"result":"two"}}}]}]})");
+}
+
+TEST_F(Gemini, ResultsByNameAnswerTheCallsInTheirOrder) {
+  engine.scripts = {says({"x"})};
+  ASSERT_EQ(post(kGenerate, two_calls()).status, 200);
+  const auto& messages = engine.chats.at(0).messages;
+  ASSERT_EQ(messages.size(), 4U);
+  EXPECT_NE(messages[1].tool_calls.at(0).id, messages[1].tool_calls.at(1).id);
+  EXPECT_EQ(messages[2].tool_call_id, messages[1].tool_calls.at(0).id);
+  EXPECT_EQ(messages[3].tool_call_id, messages[1].tool_calls.at(1).id);
+}
+
 class GeminiStream : public Gemini {
  protected:
   net::Request stream() {

@@ -82,6 +82,22 @@ TEST_F(Ollama, ChatCarriesAToolCallThereAndBack) {
   EXPECT_EQ(text_of(messages.at(2)), "2");
 }
 
+TEST_F(Ollama, ChatGivesIdsToCallsAndResultsThatHaveNone) {
+  engine.scripts.push_back(says({"2"}));
+  Json body = chat();
+  body["messages"].push_back(Json::parse(R"({"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{}}},
+    {"function":{"name":"f","arguments":{}}}]})"));
+  for (const char* text : {"1", "2"})
+    body["messages"].push_back({{"role", "tool"}, {"content", text}, {"tool_name", "f"}});
+
+  ASSERT_EQ(post("/api/chat", whole(body)).status, 200);
+
+  const auto& messages = engine.chats.at(0).messages;
+  EXPECT_EQ(messages.at(1).tool_calls.at(1).id, "call_2");
+  EXPECT_EQ(messages.at(2).tool_call_id, "call_1");
+  EXPECT_EQ(messages.at(3).tool_call_id, "call_2");
+}
+
 TEST_F(Ollama, ChatReadsOptionsFormatAndKeepAlive) {
   engine.scripts.push_back(says({"{}"}));
   Json body = whole(chat());
