@@ -113,10 +113,16 @@ class Report {
   Call& call_;
 };
 
+/// OpenAI's and Anthropic's clients ask for models on the same paths; Anthropic's say so.
+Family family_of(const Result<RouteMatch>& match, const net::Request& request) {
+  const Family family = match ? match->route->family : family_of_path(request.path);
+  const bool shared = family == Family::openai && request.path.starts_with("/v1/models");
+  return shared && request.headers.get("anthropic-version") ? Family::anthropic : family;
+}
+
 Task<> async_handle(std::shared_ptr<Shared> shared, net::Request& request, net::Responder& responder) {
   const Result<RouteMatch> match = find_route(kRoutes, request.method, request.path);
-  const Family family = match ? match->route->family : family_of_path(request.path);
-  Call call{shared, request, responder, match ? *match : RouteMatch{}, family};
+  Call call{shared, request, responder, match ? *match : RouteMatch{}, family_of(match, request)};
   Report report{call};
   Result<> done = co_await async_answer_or_error(call, match);
   if (!done && !responder.started()) {

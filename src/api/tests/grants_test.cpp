@@ -141,5 +141,24 @@ TEST_F(Grants, ATemplateInARequestNeedsAKeyThatMayManage) {
   EXPECT_EQ(with_key(key_of({}, 3), "POST", "/api/generate", body).status, 200);
 }
 
+TEST_F(Grants, AnthropicsClientsSeeRoutesToo) {
+  const std::string key = key_of({});
+  const auto ask_as_anthropic = [&](const std::string& path) {
+    net::Request r = request("GET", path);
+    r.headers.add("x-api-key", key);
+    r.headers.add("anthropic-version", "2023-06-01");
+    FakeResponder responder;
+    run(r, responder);
+    return responder;
+  };
+  const Json list = Json::parse(ask_as_anthropic("/v1/models").body);
+  EXPECT_EQ(list["last_id"], "auto");
+  EXPECT_EQ(list["data"].size(), 3U);
+  EXPECT_EQ(Json::parse(ask_as_anthropic("/v1/models/auto").body)["type"], "model");
+  const FakeResponder missing = ask_as_anthropic("/v1/models/none");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(Json::parse(missing.body)["type"], "error") << missing.body;
+}
+
 }  // namespace
 }  // namespace hearth::api::test
