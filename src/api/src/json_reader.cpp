@@ -215,7 +215,9 @@ std::optional<std::string> JsonReader::one_of(std::string_view name, std::initia
   const auto v = value(name);
   if (!v) return std::nullopt;
   const std::string_view got = v->view();
-  if (std::ranges::find(names, got) == names.end()) v->fail(fmt::format("must be one of: {}", fmt::join(names, ", ")));
+  if (v->is(JsonValue::Kind::string) && std::ranges::find(names, got) == names.end()) {
+    v->fail(fmt::format("must be one of: {}", fmt::join(names, ", ")), ErrorCode::unsupported);
+  }
   return std::string{got};
 }
 

@@ -92,6 +92,7 @@ class JsonReader {
   std::optional<bool> boolean(std::string_view name);
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
   std::optional<double> number(std::string_view name, double least, double most);
+  /// Another string is unsupported: APIs gain words, and a server elsewhere may know this one.
   std::optional<std::string> one_of(std::string_view name, std::initializer_list<std::string_view> names);
   /// A string or an array of strings.
   std::optional<std::vector<std::string>> strings(std::string_view name, std::size_t most);

@@ -88,7 +88,7 @@ void read_response_format(JsonReader& r, Constraint& out) {
 
 void read_reasoning(JsonReader& r, ChatCall& out) {
   inference::Reasoning& reasoning = out.request.reasoning;
-  const auto effort = r.one_of("reasoning_effort", {"none", "minimal", "low", "medium", "high", "xhigh"});
+  const auto effort = r.one_of("reasoning_effort", {"none", "minimal", "low", "medium", "high", "xhigh", "max"});
   if (effort) set_effort(*effort, reasoning, out.view);
   for (const std::string_view name : {"reasoning_budget_tokens", "thinking_budget_tokens", "reasoning_budget"}) {
     if (const auto n = r.integer(name, -1, kMaxTokens); n && *n >= 0) {
@@ -186,7 +186,7 @@ void set_effort(const std::string& effort, inference::Reasoning& out, View& view
     out.enabled = false;
     return;
   }
-  out.effort = effort == "minimal" ? "low" : effort == "xhigh" ? "high" : effort;
+  out.effort = effort == "minimal" ? "low" : effort == "xhigh" || effort == "max" ? "high" : effort;
   if (out.effort != effort) view.degraded = fmt::format("reasoning_effort={};asked={}", out.effort, effort);
 }
 

@@ -37,7 +37,7 @@ void read_text(JsonReader& r, Constraint& out) {
 
 void read_reasoning(JsonReader& r, ResponsesCall& out) {
   r.object("reasoning", [&](JsonReader& o) {
-    const auto effort = o.one_of("effort", {"none", "minimal", "low", "medium", "high", "xhigh"});
+    const auto effort = o.one_of("effort", {"none", "minimal", "low", "medium", "high", "xhigh", "max"});
     if (effort) set_effort(*effort, out.request.reasoning, out.view);
     // Open models show their reasoning itself; a summary of it is made by nobody here.
     for (const std::string_view name : {"summary", "generate_summary"}) {

@@ -37,6 +37,17 @@ TEST(JsonDocument, NeverQuotesTheBodyInItsErrors) {
   EXPECT_EQ(parsed.error().message.find("'s"), std::string::npos) << parsed.error().message;
 }
 
+TEST(JsonReader, AWordThatIsNotKnownIsForALenientReaderToPassOver) {
+  const auto read = [](JsonReader& r) { r.one_of("effort", {"low", "high"}); };
+  const auto beyond_of = [&](std::string_view body) { return JsonDocument::parse(body)->read_leniently(read); };
+  const auto unknown = beyond_of(R"({"effort":"ultra"})");
+  ASSERT_TRUE(unknown) << unknown.error().message;
+  EXPECT_EQ((*unknown)->code, ErrorCode::unsupported);
+  EXPECT_EQ((*unknown)->message, "effort must be one of: low, high");
+  EXPECT_FALSE(beyond_of(R"({"effort":7})")) << "no word at all";
+  EXPECT_EQ(fault(R"({"effort":"ultra"})", read).code, ErrorCode::unsupported);
+}
+
 TEST(JsonDocument, RefusesDeepNesting) {
   std::string deep(kMaxJsonDepth + 1, '[');
   deep += std::string(kMaxJsonDepth + 1, ']');

@@ -310,6 +310,17 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"chat_template_kwargs", "[]", "chat_template_kwargs"}, Bad{"guided_choice", "[]", "guided_choice"},
         Bad{"reasoning_effort", "\"huge\"", "reasoning_effort"}, Bad{"model", "7", "model"}));
 
+TEST_F(OpenAiChatTest, WhatIsTakenOtherwiseThanAskedIsSaid) {
+  engine.scripts = {says({"ok"})};
+  const Json body = with({{"reasoning_effort", "max"}});
+
+  const auto answer = post("/v1/chat/completions", body);
+
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.header("x-hearth-degraded"), "reasoning_effort=high;asked=max");
+  EXPECT_EQ(engine.chats.back().reasoning.effort, "high");
+}
+
 TEST_F(OpenAiChatTest, MalformedBodiesAre400) {
   for (const char* body : {"", "{", "[]", "null", "{\"model\":\"m\",}", "\xFF\xFE", "{\"a\":\"\xC3\"}"}) {
     const auto answer = ask("POST", "/v1/chat/completions", body);
