@@ -59,7 +59,7 @@ void read_tool_config(JsonReader& r, ChatRequest& out) {
       if (mode == "NONE") out.tool_choice.mode = Mode::none;
       if (mode == "ANY") out.tool_choice.mode = Mode::required;
       if (mode == "ANY" && names.size() == 1) out.tool_choice = {.mode = Mode::named, .name = names.front()};
-      if (names.size() > 1) {  // the others may not be called: they are as good as absent
+      if (!names.empty()) {  // the others may not be called: they are as good as absent
         std::erase_if(out.tools, [&](const auto& tool) { return std::ranges::find(names, tool.name) == names.end(); });
       }
       if (mode == "ANY" && out.tools.empty()) calling.fail("mode", "'ANY' needs functionDeclarations");

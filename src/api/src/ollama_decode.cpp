@@ -78,7 +78,9 @@ void check_generate(JsonReader& r, const GenerateCall& call, bool raw, bool suff
   if (raw && (r.has("system") || r.has("template") || r.has("context"))) {
     r.fail("raw", "does not go with system, template or context");
   }
-  if (suffix && (r.has("template") || r.has("context"))) r.fail("suffix", "does not go with template or context");
+  if (suffix && (!call.chat.messages.empty() || r.has("template") || r.has("context"))) {
+    r.fail("suffix", "does not go with system, template or context");
+  }
   if ((raw || suffix) && thinks) r.fail("think", "needs the model's template: leave out raw and suffix");
   if (!call.history.empty() && thinks) r.fail("think", "does not go with context; use /api/chat");
 }

@@ -11,7 +11,7 @@ Task<Result<>> async_chat(Call& call) {
   if (wanted.standard || wanted.beyond) {
     HEARTH_CO_CHECKED(call.allow_verbatim(wanted.request, inference::Wire::openai, std::move(wanted.beyond)));
   }
-  if (!wanted.view.degraded.empty()) call.degraded(wanted.view.degraded);
+  for (const std::string& what : wanted.view.degraded) call.degraded(what);
   const Head head = make_head(call, "chatcmpl-", wanted.request.model);
   const bool logprobs = wanted.request.generation.logprobs.has_value();
   provider::RequestContext context = call.context();

@@ -141,7 +141,7 @@ void read_body(JsonReader& r, ChatCall& out) {
   inference::ChatRequest& request = out.request;
   Generation& generation = request.generation;
   request.model = r.string("model").value_or("");
-  read_messages(r, request);
+  if (read_messages(r, request)) out.view.degraded.emplace_back("messages.name");
   read_tools(r, ToolShape::chat, request);
   read_max_tokens(r, generation);
   read_stop(r, "stop", generation.stop);
@@ -187,7 +187,7 @@ void set_effort(const std::string& effort, inference::Reasoning& out, View& view
     return;
   }
   out.effort = effort == "minimal" ? "low" : effort == "xhigh" || effort == "max" ? "high" : effort;
-  if (out.effort != effort) view.degraded = fmt::format("reasoning_effort={};asked={}", out.effort, effort);
+  if (out.effort != effort) view.degraded.push_back(fmt::format("reasoning_effort={};asked={}", out.effort, effort));
 }
 
 Result<ChatCall> read_chat(std::string_view body) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "hearth/inference/request.hpp"
 #include "json_reader.hpp"
@@ -11,8 +12,8 @@ namespace hearth::api::openai {
 /// What the answer must look like, beside the native request.
 struct View {
   bool stream = false;
-  bool include_usage = false;  // stream_options
-  std::string degraded;        // for x-hearth-degraded
+  bool include_usage = false;         // stream_options
+  std::vector<std::string> degraded;  // for x-hearth-degraded
 };
 
 struct ChatCall {

@@ -74,16 +74,20 @@ std::string native_role(JsonReader& r) {
   return role.value_or("");
 }
 
-/// True when the message is a beginning that the answer goes on from.
-bool read_message(const JsonValue& value, Message& message) {
-  bool continues = false;
+struct MessageView {
+  bool continues = false;  // a beginning that the answer goes on from
+  bool named = false;      // has a name that no template knows of
+};
+
+MessageView read_message(const JsonValue& value, Message& message) {
+  MessageView view;
   value.object([&](JsonReader& r) {
     message.role = native_role(r);
     read_content(r, message);
     const std::string name = r.string("name").value_or("");
     if (message.role == "assistant") {
-      read_assistant(r, message, continues);
-      if (message.content.empty() && message.tool_calls.empty() && message.reasoning.empty() && !continues) {
+      read_assistant(r, message, view.continues);
+      if (message.content.empty() && message.tool_calls.empty() && message.reasoning.empty() && !view.continues) {
         r.fail("content", "is required for an assistant message without tool_calls");
       }
     } else if (!r.value("content")) {
@@ -93,9 +97,11 @@ bool read_message(const JsonValue& value, Message& message) {
       message.tool_call_id = r.string("tool_call_id").value_or("");
       message.tool_name = name;
       if (message.tool_call_id.empty() && name.empty()) r.fail("tool_call_id", "is required for a tool message");
+    } else {
+      view.named = !name.empty();
     }
   });
-  return continues;
+  return view;
 }
 
 }  // namespace
@@ -145,11 +151,14 @@ void read_content_part(const JsonValue& value, std::vector<inference::ContentPar
   });
 }
 
-void read_messages(JsonReader& r, inference::ChatRequest& out) {
+bool read_messages(JsonReader& r, inference::ChatRequest& out) {
   bool continues = false;
+  bool named = false;
   const bool given = r.each("messages", kMaxMessages, [&](const JsonValue& value) {
     if (continues) return value.fail("may not follow a message with prefix: true, which must be the last");
-    continues = read_message(value, out.messages.emplace_back());
+    const MessageView view = read_message(value, out.messages.emplace_back());
+    continues = view.continues;
+    named = named || view.named;
   });
   if (!given || (out.messages.empty() && !r.failed() && !r.passed_over()))
     r.fail("messages", "is required and must not be empty");
@@ -158,6 +167,7 @@ void read_messages(JsonReader& r, inference::ChatRequest& out) {
     out.add_generation_prompt = false;
   }
   pair_tool_results(out.messages);
+  return named;
 }
 
 }  // namespace hearth::api::openai

@@ -69,7 +69,7 @@ Task<Result<>> async_streamed(Call& call, std::vector<StreamSource> sources, Res
 Task<Result<>> async_create_response(Call& call) {
   HEARTH_CO_TRY(ResponsesCall wanted, read_responses(call.request().body));
   HEARTH_CO_TRY(wanted.request.model, call.choose_model(wanted.request.model));
-  if (!wanted.view.degraded.empty()) call.degraded(wanted.view.degraded);
+  for (const std::string& what : wanted.view.degraded) call.degraded(what);
   HEARTH_CO_TRY(std::vector<Message> messages, conversation(call, wanted));
   ResponseObject response{make_head(call, "resp_", wanted.request.model), std::move(wanted.echo)};
   inference::ChatRequest chat = chat_of(wanted, messages);

@@ -81,6 +81,17 @@ TEST_F(Gemini, ResultsByNameAnswerTheCallsInTheirOrder) {
   EXPECT_EQ(messages[3].tool_call_id, messages[1].tool_calls.at(1).id);
 }
 
+TEST_F(Gemini, OneAllowedFunctionNameLeavesNoOther) {
+  engine.scripts = {says({"x"})};
+  ASSERT_EQ(post(kGenerate, Json::parse(R"({"contents":[{"parts":[{"text":"a"}]}],
+    "tools":[{"functionDeclarations":[{"name":"f"},{"name":"g"}]}],
+    "toolConfig":{"functionCallingConfig":{"mode":"VALIDATED","allowedFunctionNames":["g"]}}})"))
+                .status,
+            200);
+  ASSERT_EQ(engine.chats.at(0).tools.size(), 1U);
+  EXPECT_EQ(engine.chats.at(0).tools.front().name, "g");
+}
+
 class GeminiStream : public Gemini {
  protected:
   net::Request stream() {

@@ -152,7 +152,7 @@ TEST_F(Ollama, GenerateTakesATemplateInGoAlone) {
   EXPECT_NE(jinja.body.find("template can only be Go's"), std::string::npos) << jinja.body;
   EXPECT_TRUE(engine.chats.empty());
   post("/api/generate", whole({{"model", "m"}, {"prompt", "Q"}, {"template", "[{{ .Prompt }}]"}}));
-  const std::string translated = engine.chats.at(3).template_override;
+  const std::string translated = engine.chats.at(1).template_override;
 
   EXPECT_NE(translated.find("{%"), std::string::npos);
   EXPECT_EQ(translated.find(".Prompt"), std::string::npos);
@@ -373,6 +373,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/api/generate", R"({"model":"m","prompt":"a","raw":true,"images":["aGk="]})", "images"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","raw":true,"system":"s"})", "raw"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","raw":true,"think":true})", "think"},
+        Bad{"/api/generate", R"({"model":"m","prompt":"a","suffix":"b","system":"s"})", "suffix"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","context":[1],"think":true})", "think"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","context":[-1]})", "context[0]"},
         Bad{"/api/generate", R"({"model":"m","prompt":"a","template":"{{ if .Prompt }}"})", "template"},

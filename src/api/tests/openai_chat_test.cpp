@@ -312,12 +312,13 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(OpenAiChatTest, WhatIsTakenOtherwiseThanAskedIsSaid) {
   engine.scripts = {says({"ok"})};
-  const Json body = with({{"reasoning_effort", "max"}});
+  Json body = with({{"reasoning_effort", "max"}});
+  body["messages"][0]["name"] = "ann";
 
   const auto answer = post("/v1/chat/completions", body);
 
   ASSERT_EQ(answer.status, 200) << answer.body;
-  EXPECT_EQ(answer.header("x-hearth-degraded"), "reasoning_effort=high;asked=max");
+  EXPECT_EQ(answer.header("x-hearth-degraded"), "messages.name, reasoning_effort=high;asked=max");
   EXPECT_EQ(engine.chats.back().reasoning.effort, "high");
 }
 
