@@ -60,7 +60,7 @@ std::string explanation_body(const router::Explanation& explanation) {
 }
 
 Result<router::Router*> router_of(Call& call) {
-  HEARTH_CHECKED(check_management(call.shared().services, call.request(), identity::Scope::admin));
+  HEARTH_CHECKED(check_management(call, identity::Scope::admin));
   if (call.router() != nullptr) return call.router();
   return hearth::fail(ErrorCode::not_found, "this server has no router");
 }
@@ -123,7 +123,7 @@ Task<Result<>> async_decision(Call& call) {
 
 Task<Result<>> async_ledger(Call& call) {
   const Services& services = call.shared().services;
-  HEARTH_CO_CHECKED(check_management(services, call.request(), identity::Scope::admin));
+  HEARTH_CO_CHECKED(check_management(call, identity::Scope::admin));
   if (services.ledger == nullptr || services.files == nullptr) {
     co_return hearth::fail(ErrorCode::not_found, "this server keeps no ledger");
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "management.hpp"
 
-#include "route_caller.hpp"
+#include <fmt/format.h>
+
 #include "route_origin.hpp"
 
 namespace hearth::api {
@@ -15,11 +16,14 @@ bool is_loopback_peer(std::string_view peer) {
 
 }  // namespace
 
-Result<> check_management(const Services& services, const net::Request& request, identity::Scope scope) {
-  if (services.auth != nullptr) {
-    HEARTH_CHECKED(identify(services, request, scope));
-    return {};
-  }
+Result<> check_management(const Call& call, identity::Scope scope) {
+  if (call.shared().services.auth == nullptr) return check_loopback(call.request());
+  if (call.caller() != nullptr && call.caller()->may(scope)) return {};
+  return fail(ErrorCode::forbidden, fmt::format("this needs a key with the scope {}",
+                                                identity::names_of(static_cast<identity::Scopes>(scope))));
+}
+
+Result<> check_loopback(const net::Request& request) {
   if (is_loopback_peer(request.peer)) return {};
   return fail(ErrorCode::forbidden,
               "models can only be pulled, pushed, created, copied and deleted from the machine that serves them");

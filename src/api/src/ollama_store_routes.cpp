@@ -7,7 +7,7 @@
 namespace hearth::api::ollama {
 
 Task<Result<>> async_pull(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_TRY(ModelCall request, decode_pull(call.request().body));
   call.record().model = request.model;
   Operation pull = [&store = call.store(), &request](models::OnProgress progress) {
@@ -17,7 +17,7 @@ Task<Result<>> async_pull(Call& call) {
 }
 
 Task<Result<>> async_push(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_TRY(ModelCall request, decode_pull(call.request().body));
   call.record().model = request.model;
   Operation push = [&store = call.store(), &request](models::OnProgress progress) {
@@ -27,7 +27,7 @@ Task<Result<>> async_push(Call& call) {
 }
 
 Task<Result<>> async_create(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_TRY(CreateCall request, decode_create(call.request().body));
   call.record().model = request.request.name;
   Operation create = [&store = call.store(), &request](models::OnProgress progress) {
@@ -37,14 +37,14 @@ Task<Result<>> async_create(Call& call) {
 }
 
 Task<Result<>> async_copy(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_TRY(CopyCall request, decode_copy(call.request().body));
   HEARTH_CO_CHECKED(co_await call.store().async_copy(request.source, request.destination));
   co_return co_await call.async_send(200, {}, {});
 }
 
 Task<Result<>> async_delete(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_TRY(ModelCall request, decode_delete(call.request().body));
   call.record().model = request.model;
   HEARTH_CO_CHECKED(co_await call.store().async_remove(request.model));
@@ -52,14 +52,14 @@ Task<Result<>> async_delete(Call& call) {
 }
 
 Task<Result<>> async_has_blob(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_CHECKED(models::parse_digest(call.argument()));
   HEARTH_CO_TRY(const bool here, co_await call.store().async_has_blob(call.argument()));
   co_return co_await call.async_send(here ? 200 : 404, {}, {});
 }
 
 Task<Result<>> async_add_blob(Call& call) {
-  HEARTH_CO_CHECKED(check_management(call.shared().services, call.request()));
+  HEARTH_CO_CHECKED(check_management(call));
   HEARTH_CO_CHECKED(models::parse_digest(call.argument()));
   if (call.request().spooled.empty()) {
     co_return hearth::fail(ErrorCode::invalid_request, "the request has no body; send the blob as its body");
