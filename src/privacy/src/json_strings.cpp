@@ -21,10 +21,15 @@ std::uint32_t hex4(std::string_view text, std::size_t at) {
 /// Of the characters between the quotes.
 std::string unescaped(std::string_view text) {
   std::string out;
+  out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 >= text.size()) {
+    const std::size_t plain = std::min(text.find('\\', i), text.size()) - i;
+    out += text.substr(i, plain);
+    i += plain;
+    if (i >= text.size()) break;
+    if (i + 1 == text.size()) {
       out += text[i];
-      continue;
+      break;
     }
     const char c = text[++i];
     constexpr std::string_view kNames = "nrtbf";
@@ -48,7 +53,40 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
+/// A string of JSON text, from its first quote on.
+struct JsonString {
+  std::string_view raw;  // between the quotes
+  std::size_t end = 0;   // behind the closing quote
+  bool is_name = false;  // of a member
+};
+
+JsonString string_at(std::string_view json, std::size_t begin) {
+  std::size_t end = begin + 1;
+  for (bool open = true; open;) {
+    end = std::min(json.find('"', end), json.size());
+    std::size_t slashes = 0;
+    while (json[end - slashes - 1] == '\\') ++slashes;  // ends at the first quote
+    open = slashes % 2 == 1 && end < json.size();
+    if (open) ++end;
+  }
+  JsonString out{.raw = json.substr(begin + 1, end - begin - 1), .end = std::min(end + 1, json.size())};
+  std::size_t next = out.end;
+  while (next < json.size() && is_space(json[next])) ++next;
+  out.is_name = next < json.size() && json[next] == ':';
+  return out;
+}
+
+bool has_escape(std::string_view raw) { return raw.find('\\') != std::string_view::npos; }
+
 }  // namespace
+
+void each_escaped(std::string_view json, const std::function<void(std::string_view)>& look) {
+  for (std::size_t at = json.find('"'); at != std::string_view::npos;) {
+    const JsonString text = string_at(json, at);
+    if (has_escape(text.raw)) look(unescaped(text.raw));
+    at = json.find('"', text.end);
+  }
+}
 
 std::string escape_json(std::string_view text) {
   std::string out;
@@ -69,19 +107,13 @@ std::string change_json(std::string_view json, const std::function<std::string(s
   std::string out;
   for (std::size_t i = 0; i < json.size();) {
     if (json[i] == '"') {
-      std::size_t end = i + 1;
-      while (end < json.size() && json[end] != '"') end += json[end] == '\\' ? 2 : 1;
-      end = std::min(end, json.size());
-      const std::string_view raw = json.substr(i + 1, end - i - 1);
-      const std::string plain = unescaped(raw);
-      std::size_t next = std::min(end + 1, json.size());
-      while (next < json.size() && is_space(json[next])) ++next;
-      const bool name = next < json.size() && json[next] == ':';
-      const std::string changed = name ? plain : change(plain);
+      const JsonString text = string_at(json, i);
+      const std::string plain = unescaped(text.raw);
+      const std::string changed = text.is_name ? plain : change(plain);
       out += '"';
-      out += changed == plain ? std::string{raw} : escape_json(changed);
+      out += changed == plain ? std::string{text.raw} : escape_json(changed);
       out += '"';
-      i = end + 1;
+      i = text.end;
     } else if (is_digit(json[i])) {
       std::size_t end = i;
       while (end < json.size() && (is_digit(json[end]) || json[end] == '.')) ++end;

@@ -11,6 +11,9 @@ namespace hearth::privacy {
 /// of it. Names of members stay. Text that is no JSON comes back somehow changed, never cut.
 std::string change_json(std::string_view json, const std::function<std::string(std::string_view)>& change);
 
+/// Calls `look` with each string, names of members too, that has an escape: as it reads without.
+void each_escaped(std::string_view json, const std::function<void(std::string_view)>& look);
+
 /// As the inside of a JSON string.
 std::string escape_json(std::string_view text);
 

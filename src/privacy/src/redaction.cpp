@@ -58,11 +58,7 @@ void visit(auto& request, Plain plain, Json)
 /// Of JSON text: as it is written, where a member's name tells what its value is, and what is behind escapes.
 inference::Label label_in_json(const Scanner& scanner, std::string_view json) {
   inference::Label highest = scanner.label_in(json);
-  if (json.find("\\u") == std::string_view::npos) return highest;
-  change_json(json, [&](std::string_view text) {
-    highest = std::max(highest, scanner.label_in(text));
-    return std::string{text};
-  });
+  each_escaped(json, [&](std::string_view text) { highest = std::max(highest, scanner.label_in(text)); });
   return highest;
 }
 

@@ -96,6 +96,17 @@ TEST(Redaction, LooksBehindTheEscapesOfJson) {
   EXPECT_EQ(request.messages[0].tool_calls[0].arguments, R"({"to":"[EMAIL_1]"})");
 }
 
+/// The letter of an escape is no part of the word behind it.
+TEST(Redaction, KnowsWhereALineOfJsonBegins) {
+  ChatRequest request;
+  inference::Message call{.role = "assistant"};
+  call.tool_calls.push_back({.id = "1", .name = "save", .arguments = R"({"content":"numbers:\n4111 1111 1111 1111"})"});
+  request.messages = {call};
+  EXPECT_EQ(label_of(scanner(), request), Label::restricted);
+  request.messages[0].tool_calls[0].arguments = R"({"content":"keys:\tAKIAIOSFODNN7EXAMPLQ"})";
+  EXPECT_EQ(label_of(scanner(), request), Label::restricted);
+}
+
 TEST(Redaction, HalvesOfCharactersBecomeNoBrokenText) {
   ChatRequest request;
   inference::Message call{.role = "assistant"};
