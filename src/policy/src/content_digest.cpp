@@ -38,9 +38,21 @@ void add(Hasher& hasher, const inference::Message& message) {
     }
   }
   hasher.add(message.reasoning);
+  hasher.add(message.tool_call_id);
+  hasher.add(message.tool_name);
   for (const inference::ToolCall& call : message.tool_calls) {
+    hasher.add(call.id);
     hasher.add(call.name);
     hasher.add(call.arguments);
+  }
+}
+
+void add(Hasher& hasher, const inference::Generation& generation) {
+  hasher.add(static_cast<std::uint64_t>(generation.constraint.kind));
+  hasher.add(generation.constraint.text);
+  for (const auto* texts : {&generation.constraint.choices, &generation.stop}) {
+    hasher.add(std::uint64_t{texts->size()});
+    for (const std::string& text : *texts) hasher.add(text);
   }
 }
 
@@ -61,8 +73,18 @@ ContentDigest ContentDigest::of(const inference::ChatRequest& request) {
     hasher.add(tool.description);
     hasher.add(tool.parameters);
   }
+  hasher.add(request.tool_choice.name);
+  hasher.add(request.reasoning.effort);
+  for (const auto& [name, json] : request.template_arguments) {
+    hasher.add(name);
+    hasher.add(json);
+  }
   hasher.add(request.system_default);
-  if (request.verbatim) hasher.add(*request.verbatim->body);  // may hold more than was understood
+  add(hasher, request.generation);
+  if (request.verbatim) {
+    hasher.add(*request.verbatim->body);  // may hold more than was understood
+    for (const auto& [name, value] : request.verbatim->headers) hasher.add(value);
+  }
   return ContentDigest{hasher.value()};
 }
 
@@ -74,6 +96,7 @@ ContentDigest ContentDigest::of(const inference::CompletionRequest& request) {
     hasher.add(name);
     hasher.add(text);
   }
+  add(hasher, request.generation);
   return ContentDigest{hasher.value()};
 }
 

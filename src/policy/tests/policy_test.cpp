@@ -128,6 +128,14 @@ TEST(ContentDigest, SeesEveryPartOfAChatAndNotTheModel) {
   changed = chat("hello");
   changed.messages[0].content.push_back(inference::ImagePart{.mime_type = "image/png", .bytes = "x", .url = ""});
   EXPECT_NE(ContentDigest::of(changed), kDigest);
+  changed = chat("hello");
+  changed.generation.stop = {"a"};
+  const ContentDigest stopping = ContentDigest::of(changed);
+  EXPECT_NE(stopping, kDigest);
+  changed.generation.stop.clear();
+  changed.generation.constraint = {inference::Constraint::Kind::choice, {}, {"a"}};
+  EXPECT_NE(ContentDigest::of(changed), kDigest);
+  EXPECT_NE(ContentDigest::of(changed), stopping);
   auto split = chat("hel");
   split.messages[0].content.push_back(inference::TextPart{"lo"});
   EXPECT_NE(ContentDigest::of(split), kDigest);

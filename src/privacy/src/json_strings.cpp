@@ -88,6 +88,23 @@ void each_escaped(std::string_view json, const std::function<void(std::string_vi
   }
 }
 
+std::string without_strings(std::string_view json, std::size_t least,
+                            const std::function<bool(std::string_view)>& known) {
+  std::string out;
+  std::size_t kept = 0;
+  for (std::size_t at = json.find('"'); at != std::string_view::npos;) {
+    const JsonString text = string_at(json, at);
+    const bool may_go = !text.is_name && text.raw.size() >= least;
+    if (may_go && (has_escape(text.raw) ? known(unescaped(text.raw)) : known(text.raw))) {
+      out += json.substr(kept, at + 1 - kept);
+      kept = text.end - 1;
+    }
+    at = json.find('"', text.end);
+  }
+  out += json.substr(kept);
+  return out;
+}
+
 std::string escape_json(std::string_view text) {
   std::string out;
   for (const char c : text) {

@@ -14,6 +14,10 @@ std::string change_json(std::string_view json, const std::function<std::string(s
 /// Calls `look` with each string, names of members too, that has an escape: as it reads without.
 void each_escaped(std::string_view json, const std::function<void(std::string_view)>& look);
 
+/// JSON text without the values that are strings of `least` bytes or more, as written, and `known`.
+std::string without_strings(std::string_view json, std::size_t least,
+                            const std::function<bool(std::string_view)>& known);
+
 /// As the inside of a JSON string.
 std::string escape_json(std::string_view text);
 

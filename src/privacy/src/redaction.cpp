@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
+#include "hearth/base/text.hpp"
 #include "json_strings.hpp"
 #include "text_window.hpp"
 
@@ -62,6 +64,64 @@ inference::Label label_in_json(const Scanner& scanner, std::string_view json) {
   return highest;
 }
 
+/// Of what says how to answer. Nothing is hidden there: the answer would no longer be what was asked for.
+inference::Label label_of(const Scanner& scanner, const inference::Generation& generation) {
+  const inference::Constraint& constraint = generation.constraint;
+  inference::Label highest = label_in_json(scanner, constraint.text);
+  for (const auto* texts : {&constraint.choices, &generation.stop}) {
+    for (const std::string& text : *texts) highest = std::max(highest, scanner.label_in(text));
+  }
+  return highest;
+}
+
+/// What else of a chat goes to a server and is not hidden, one a line.
+std::string small_texts(const inference::ChatRequest& request) {
+  std::string out;
+  const auto add = [&out](std::string_view text) { (out += text) += '\n'; };
+  for (const inference::Message& message : request.messages) {
+    add(message.role);
+    add(message.tool_call_id);
+    add(message.tool_name);
+    for (const inference::ToolCall& call : message.tool_calls) {
+      add(call.id);
+      add(call.name);
+    }
+    for (const inference::ContentPart& part : message.content) {
+      if (const auto* image = std::get_if<inference::ImagePart>(&part)) add(image->url);
+    }
+  }
+  for (const inference::Tool& tool : request.tools) add(tool.name);
+  add(request.tool_choice.name);
+  add(request.reasoning.effort);
+  if (request.verbatim) {
+    for (const auto& [name, value] : request.verbatim->headers) add(value);
+  }
+  return out;
+}
+
+/// A body that is forwarded as it came holds what was read of it, what was ignored and what was not understood. Without
+/// what `visit` shows, so that long texts are not scanned twice, and without pictures, which nobody looks into.
+std::string rest_of_body(const inference::ChatRequest& request) {
+  constexpr std::size_t kLong = 64;
+  std::unordered_set<std::string_view> seen;
+  const auto note = [&seen](std::string_view text) { seen.insert(text); };
+  visit(request, note, note);
+  std::unordered_set<std::string> pictures;
+  for (const inference::Message& message : request.messages) {
+    for (const inference::ContentPart& part : message.content) {
+      const auto* image = std::get_if<inference::ImagePart>(&part);
+      if (image != nullptr && !image->bytes.empty()) pictures.insert(text::base64_encode(image->bytes));
+    }
+  }
+  return without_strings(*request.verbatim->body, kLong, [&](std::string_view text) {
+    constexpr std::string_view kData = "base64,";  // of a data URL
+    if (seen.contains(text)) return true;
+    if (pictures.empty()) return false;
+    const std::size_t data = text.substr(0, kLong).find(kData);
+    return pictures.contains(std::string{data == text.npos ? text : text.substr(data + kData.size())});
+  });
+}
+
 template <class Request>
 inference::Label label(const Scanner& scanner, const Request& request) {
   inference::Label highest = inference::Label::public_;
@@ -77,18 +137,19 @@ inference::Label label(const Scanner& scanner, const Request& request) {
 }  // namespace
 
 inference::Label label_of(const Scanner& scanner, const inference::ChatRequest& request) {
-  inference::Label highest = label(scanner, request);
+  inference::Label highest = std::max(
+      {label(scanner, request), label_of(scanner, request.generation), scanner.label_in(small_texts(request))});
+  for (const auto& [name, json] : request.template_arguments) {
+    highest = std::max({highest, scanner.label_in(name), label_in_json(scanner, json)});
+  }
+  if (request.verbatim) return std::max(highest, label_in_json(scanner, rest_of_body(request)));
   for (const inference::Tool& tool : request.tools) {
     highest = std::max(highest, label_in_json(scanner, tool.parameters));
-  }
-  // A body that is forwarded as it came may hold more than was understood.
-  if (request.verbatim && request.verbatim->beyond) {
-    highest = std::max(highest, label_in_json(scanner, *request.verbatim->body));
   }
   return highest;
 }
 inference::Label label_of(const Scanner& scanner, const inference::CompletionRequest& request) {
-  return label(scanner, request);
+  return std::max(label(scanner, request), label_of(scanner, request.generation));
 }
 inference::Label label_of(const Scanner& scanner, const inference::EmbeddingRequest& request) {
   return label(scanner, request);

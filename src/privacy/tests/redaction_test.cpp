@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "hearth/base/text.hpp"
 #include "types.hpp"
 
 namespace hearth::privacy {
@@ -149,6 +150,65 @@ TEST(Redaction, DropsWhatWouldBeForwardedVerbatim) {
   Placeholders map;
   map.hide(scanner(), hiding({kEmail}), request);
   EXPECT_EQ(request.verbatim, nullptr);
+}
+
+ChatRequest forwarded(std::string body) {
+  ChatRequest request;
+  auto verbatim = std::make_shared<inference::Verbatim>();
+  verbatim->body = std::make_shared<const std::string>(std::move(body));
+  request.verbatim = verbatim;
+  return request;
+}
+
+TEST(Label, SeesWhatIsForwardedAlthoughItWasIgnored) {
+  EXPECT_EQ(label_of(scanner(), forwarded(R"({"prediction":{"content":"card 4111111111111111"}})")), Label::restricted);
+  EXPECT_EQ(label_of(scanner(), forwarded(R"({"metadata":{"for":"a@example.org"},"user":"7"})")), Label::confidential);
+  EXPECT_EQ(label_of(scanner(), forwarded(R"({"metadata":{"\u0061@example.org":"x"}})")), Label::confidential);
+  EXPECT_EQ(label_of(scanner(), forwarded(R"({"messages":[{"role":"user","content":"hello"}]})")), Label::public_);
+}
+
+TEST(Label, OfAForwardedBodyIsThatOfItsTextsAndNotOfItsPictures) {
+  const std::string question = "What is in this picture, and who may have painted it? I have not \n seen it before.";
+  ChatRequest request = forwarded(R"({"messages":[{"role":"user","content":[{"type":"text","text":"What is in this )"
+                                  R"(picture, and who may have painted it? I have not \n seen it before."},)"
+                                  R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" +
+                                  text::base64_encode(std::string(99, ' ') + "a@example.org") + R"("}}]}]})");
+  request.messages = {message("user", question)};
+  EXPECT_EQ(label_of(scanner(), request), Label::confidential) << "nobody said that it is a picture";
+  request.messages[0].content.push_back(
+      inference::ImagePart{.mime_type = "image/png", .bytes = std::string(99, ' ') + "a@example.org", .url = {}});
+  EXPECT_EQ(label_of(scanner(), request), Label::public_);
+}
+
+TEST(Label, SeesWhatTheAnswerShallLookLike) {
+  const auto of = [](const auto& change) {
+    ChatRequest chat;
+    inference::CompletionRequest completion;
+    change(chat.generation);
+    change(completion.generation);
+    EXPECT_EQ(label_of(scanner(), chat), label_of(scanner(), completion));
+    return label_of(scanner(), chat);
+  };
+  EXPECT_EQ(of([](auto&) {}), Label::public_);
+  EXPECT_EQ(of([](auto& g) { g.stop = {"a@example.org"}; }), Label::confidential);
+  EXPECT_EQ(of([](auto& g) { g.constraint.choices = {"yes", "a@example.org"}; }), Label::confidential);
+  EXPECT_EQ(of([](auto& g) { g.constraint.text = R"({"enum":["a\u0040example.org"]})"; }), Label::confidential);
+}
+
+TEST(Label, SeesTheNamesInAChatAndItsTemplateArguments) {
+  ChatRequest request;
+  request.template_arguments = {{"about", R"("a@example.org")"}};
+  EXPECT_EQ(label_of(scanner(), request), Label::confidential);
+  request.template_arguments.clear();
+  request.messages = {message("tool", "done")};
+  request.messages[0].tool_call_id = "call_9fK2xQ7bTz81LmNp4RsVwYc3";
+  request.messages.push_back({.role = "assistant"});
+  request.messages[1].tool_calls.push_back({.id = "toolu_01A09q90qw90lq917835lq9", .name = "send_mail"});
+  request.messages[1].tool_calls.push_back({.id = "chatcmpl-tool-0a1b2c3d4e5f60718293a4b5c6d7e8f9", .name = "f"});
+  EXPECT_EQ(label_of(scanner(), request), Label::public_);
+  request.messages[0].content.push_back(
+      inference::ImagePart{.mime_type = {}, .bytes = {}, .url = "https://ann:pass1word@example.org/x.png"});
+  EXPECT_EQ(label_of(scanner(), request), Label::restricted);
 }
 
 /// However the answer is cut into pieces, what comes out is the same.
