@@ -107,8 +107,12 @@ Result<Facts> facts_of_layers(StoreContext& context, const Manifest& manifest) {
 Result<> check_layers(const Blobs& blobs, const Manifest& manifest) {
   HEARTH_TRY(const auto info, read_weights(blobs, manifest));
   HEARTH_CHECKED(check_model(info));
-  for (const auto kind : {LayerKind::adapter, LayerKind::projector}) {
-    for (const auto& digest : digests_of_kind(manifest, kind)) HEARTH_CHECKED(read_gguf(blobs.path(digest)));
+  for (const auto& digest : digests_of_kind(manifest, LayerKind::adapter)) {
+    HEARTH_TRY(const auto adapter, read_gguf(blobs.path(digest)));
+    HEARTH_CHECKED(check_adapter(adapter, info));
+  }
+  for (const auto& digest : digests_of_kind(manifest, LayerKind::projector)) {
+    HEARTH_CHECKED(read_gguf(blobs.path(digest)));
   }
   return {};
 }

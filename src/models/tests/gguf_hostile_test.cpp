@@ -222,5 +222,71 @@ TEST(ForeignGguf, AnAdapterOrProjectorSaysWhatItIs) {
   EXPECT_NE(accept(projector.build()).error().message.find("projector"), std::string::npos);
 }
 
+GgufWriter tiny_adapter() {
+  GgufWriter w;
+  w.string("general.type", "adapter").string("general.architecture", "llama").string("adapter.type", "lora");
+  w.f32("adapter.lora.alpha", 16);
+  w.tensor("blk.0.attn_k.weight.lora_a", {8, 2}).tensor("blk.0.attn_k.weight.lora_b", {2, 4});
+  w.tensor("blk.0.attn_norm.weight", {8});
+  return w;
+}
+
+const Hostile kAdapters[] = {
+    {"NoType", [](auto& w) { w.remove("general.type"); }, "general.type"},
+    {"TypeNoString", [](auto& w) { w.u32("general.type", 1); }, "general.type"},
+    {"ArchitectureNoString", [](auto& w) { w.u32("general.architecture", 1); }, "general.architecture"},
+    {"AdapterTypeNoString", [](auto& w) { w.u32("adapter.type", 1); }, "adapter.type"},
+    {"OtherAdapter", [](auto& w) { w.string("adapter.type", "ia3"); }, "no LoRA adapter"},
+    {"OtherArchitecture", [](auto& w) { w.string("general.architecture", "gemma"); }, "is for architecture 'gemma'"},
+    {"AlphaNoFloat", [](auto& w) { w.u32("adapter.lora.alpha", 16); }, "adapter.lora.alpha"},
+    {"AlphaInfinite", [](auto& w) { w.f32("adapter.lora.alpha", std::numeric_limits<float>::infinity()); },
+     "adapter.lora.alpha"},
+    {"OneHalf", [](auto& w) { w.tensors.erase(w.tensors.begin()); }, "lacks its other half"},
+    {"UnknownTensor",
+     [](auto& w) { w.tensor("blk.7.x.weight.lora_a", {8, 2}).tensor("blk.7.x.weight.lora_b", {2, 4}); },
+     "the model has no tensor"},
+    {"OtherTensor", [](auto& w) { w.tensor("blk.0.attn_k.bias", {4}); }, "is neither"},
+    {"WrongRank", [](auto& w) { w.at("blk.0.attn_k.weight.lora_a").dims = {8, 3}; }, "do not fit"},
+    {"WrongWidth", [](auto& w) { w.at("blk.0.attn_k.weight.lora_a").dims = {4, 2}; }, "do not fit"},
+    {"ThirdDimension", [](auto& w) { w.at("blk.0.attn_k.weight.lora_b").dims = {2, 4, 3}; }, "do not fit"},
+    {"IntegerMatrix", [](auto& w) { w.at("blk.0.attn_k.weight.lora_a").type = 26; }, "no weight matrix"},
+    {"SharedEmbedding",
+     [](auto& w) { w.tensor("token_embd.weight.lora_a", {2, 12}).tensor("token_embd.weight.lora_b", {2, 8}); },
+     "for its output as well"},
+};
+
+class HostileAdapter : public ::testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileAdapter, IsRefusedWithOneClearLine) {
+  const auto base = accept(tiny_llama().build());
+  ASSERT_TRUE(base);
+  const auto check = [&](const GgufWriter& w) -> Result<> {
+    HEARTH_TRY(const auto info, parse_gguf(testing::bytes_of(w.build())));
+    return check_adapter(info, *base);
+  };
+  auto writer = tiny_adapter();
+  const auto unharmed = check(writer);
+  ASSERT_TRUE(unharmed) << unharmed.error().message;
+  GetParam().harm(writer);
+
+  const auto checked = check(writer);
+
+  ASSERT_FALSE(checked) << "accepted";
+  EXPECT_EQ(checked.error().code, ErrorCode::corrupt_data);
+  EXPECT_NE(checked.error().message.find(GetParam().says), std::string::npos) << checked.error().message;
+}
+INSTANTIATE_TEST_SUITE_P(Adapters, HostileAdapter, ::testing::ValuesIn(kAdapters), name_of);
+
+TEST(Adapter, MayChangeAnEmbeddingThatIsNotTheOutput) {
+  auto model = tiny_llama();
+  model.tensor("output.weight", {8, 12});
+  auto adapter = tiny_adapter();
+  adapter.tensor("token_embd.weight.lora_a", {2, 12}).tensor("token_embd.weight.lora_b", {2, 8});
+  const auto info = parse_gguf(testing::bytes_of(adapter.build()));
+  ASSERT_TRUE(info) << info.error().message;
+  const auto checked = check_adapter(*info, *accept(model.build()));
+  EXPECT_TRUE(checked) << checked.error().message;
+}
+
 }  // namespace
 }  // namespace hearth::models

@@ -188,7 +188,7 @@ TEST_F(StoreTest, CreatesFromAModelAndReplacesWhatTheRequestSays) {
 TEST_F(StoreTest, CreatesFromUploadedFilesAndAdapters) {
   auto adapter = GgufWriter{};
   adapter.string("general.architecture", "llama").string("general.type", "adapter").string("adapter.type", "lora");
-  adapter.tensor("blk.0.attn_q.weight.lora_a", {8, 2});
+  adapter.tensor("blk.0.attn_q.weight.lora_a", {8, 2}).tensor("blk.0.attn_q.weight.lora_b", {2, 8});
   CreateRequest request;
   request.name = "adapted";
   request.files = {{"model.gguf", upload(model_bytes(64, 1))}};
@@ -197,6 +197,10 @@ TEST_F(StoreTest, CreatesFromUploadedFilesAndAdapters) {
   const auto created = machine.run(store->async_create(request, {}));
   ASSERT_TRUE(created) << created.error().message;
   EXPECT_EQ(machine.run(store->async_find("adapted"))->adapters.size(), 1U);
+
+  adapter.u32("adapter.lora.alpha", 16);
+  request.adapters = {{"lora.gguf", upload(adapter.build())}};
+  EXPECT_EQ(machine.run(store->async_create(request, {})).error().code, ErrorCode::corrupt_data);
 
   request.files = {{"model.gguf", "sha256:" + sha256_hex("nothing")}};
   EXPECT_EQ(machine.run(store->async_create(request, {})).error().code, ErrorCode::not_found);

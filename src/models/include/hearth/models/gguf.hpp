@@ -147,6 +147,8 @@ Result<GgufInfo> read_gguf(const std::filesystem::path& path, const GgufLimits& 
 /// Refuses what libllama would abort or crash on: hyperparameters against each other, against the tensors and the
 /// vocabulary. Strict for llama-like architectures; generic checks for others. `info` is a whole model (merged shards).
 Result<> check_model(const GgufInfo& info);
+/// The same for a LoRA adapter and the model that it is for.
+Result<> check_adapter(const GgufInfo& adapter, const GgufInfo& base);
 
 /// All files of a model, given any of them: "x-00002-of-00003.gguf" names three, anything else itself. Files must
 /// exist.
