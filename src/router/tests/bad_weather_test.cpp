@@ -249,6 +249,7 @@ class Relay final : public provider::Remote {
     co_return fail(ErrorCode::unsupported, "");
   }
   Task<Result<provider::Load>> async_probe() override { co_return load; }
+  Task<> async_end() override { co_return; }
   Task<> async_close() override { co_return; }
 
   provider::Load load;
