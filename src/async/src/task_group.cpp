@@ -25,6 +25,15 @@ struct TaskGroup::State : std::enable_shared_from_this<State> {
   std::list<asio::cancellation_signal> signals;  // on the executor only
   asio::steady_timer joined;
 
+  /// Counts a task unless the group is full. Never more than that, not even for a moment: who joins waits for zero.
+  bool admit() {
+    std::size_t now = count.load();
+    while (now < max_tasks) {
+      if (count.compare_exchange_weak(now, now + 1)) return true;
+    }
+    return false;
+  }
+
   void finished(std::list<asio::cancellation_signal>::iterator signal) {
     signals.erase(signal);
     if (--count == 0) joined.cancel();
@@ -43,10 +52,7 @@ bool TaskGroup::spawn(std::string name, Task<> task) {
 
 bool TaskGroup::spawn(std::string name, Make make) {
   State& state = *state_;
-  if (state.cancelled || ++state.count > state.max_tasks) {
-    if (!state.cancelled) --state.count;
-    return false;
-  }
+  if (state.cancelled || !state.admit()) return false;
   auto start = [self = state_, name = std::move(name), make = std::move(make)]() mutable {
     auto signal = self->signals.emplace(self->signals.end());
     auto done = [self, signal, name = std::move(name)](std::exception_ptr error) {

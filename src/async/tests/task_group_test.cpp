@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <thread>
 
 #include "hearth/async/blocking_pool.hpp"
@@ -49,6 +50,22 @@ TEST(TaskGroup, RefusesBeyondItsBound) {
   io.poll();
   group.cancel();
   io.run();
+}
+
+TEST(TaskGroup, ARefusalLeavesNoTraceWhenItMeetsACancel) {
+  for (int round = 0; round < 2'000; ++round) {
+    asio::io_context io;
+    TaskGroup group{io.get_executor(), 0};
+    std::latch ready{2};
+    std::thread other{[&] {
+      ready.arrive_and_wait();
+      for (int i = 0; i < 20; ++i) EXPECT_FALSE(group.spawn("refused", forever()));
+    }};
+    ready.arrive_and_wait();
+    group.cancel();
+    other.join();
+    ASSERT_EQ(group.size(), 0U) << round;
+  }
 }
 
 Task<> blocking(BlockingPool& pool, std::thread::id& worker, int& value, bool& threw) {
