@@ -326,6 +326,10 @@ Task<Result<std::string_view>> PooledClient::async_read(Exchange& x) {
     if (ec == http::error::need_more || ec == http::error::need_buffer) ec = {};
     if (!ec && body.size < kReadPiece) co_return std::string_view{piece.get(), kReadPiece - body.size};
     if (!ec && used == 0) {
+      if (buffer.size() > kMaxAnswerHead) {  // the parser has no bound for a chunk's extensions and for trailers
+        co_return fail(ErrorCode::upstream_error, fmt::format("{}: the framing of the answer is over {} bytes",
+                                                              x.request.url.origin(), kMaxAnswerHead));
+      }
       set_expiry(x);
       ec = co_await x.stream->async_fill(kReadPiece);
       if (ec == asio::error::eof) x.parser->put_eof(ec);  // without a length the end of the stream is the body's

@@ -290,6 +290,26 @@ TEST(Client, ReportsAnswersThatAreNoHttpOrBreakOff) {
   EXPECT_EQ(client(request_to(server.port())).error().code, ErrorCode::upstream_unavailable);
 }
 
+TEST(Client, BoundsTheFramingOfChunks) {
+  const auto drowns = [](std::string begin) {
+    return [begin = std::move(begin)](tcp::socket& socket) {
+      ScriptedServer::read_head(socket);
+      ScriptedServer::answer(socket, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + begin);
+      const std::string more(64 * 1024, 'a');
+      boost::system::error_code ec;
+      for (int i = 0; i < 64 && !ec; ++i) asio::write(socket, asio::buffer(more), ec);
+    };
+  };
+  ScriptedServer server{{drowns("1;"), drowns("0\r\nX: ")}};
+  BlockingClient client;
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = client(request_to(server.port()));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::upstream_error);
+    EXPECT_NE(answer.error().message.find("framing"), std::string::npos) << answer.error().message;
+  }
+}
+
 TEST(Client, SkipsInterimAnswersAndReadsUntilClose) {
   ScriptedServer server{
       {ScriptedServer::answers("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nto the end")}};
