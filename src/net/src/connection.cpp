@@ -132,6 +132,9 @@ void Connection::look_for_the_end() {
 }
 
 void Connection::await_the_end() {
+  while (has_pending() && input_.size() < max_input_) {
+    if (read_now(max_input_ - input_.size()) != Wake::ready) break;
+  }
   if (input_.size() < max_input_) return arm();
   arm_for_errors();
 }
@@ -162,8 +165,8 @@ bool Connection::gives_way() {
 Task<Connection::Wake> Connection::async_fill(std::size_t room, Clock::time_point deadline) {
   if (gives_way()) co_await asio::post(asio::use_awaitable);
   while (true) {
-    // Nothing can be there while a wait stands; it would have ended.
-    const Wake now = armed_ ? Wake::timeout : read_now(room);
+    // Nothing can be in the socket while a wait stands; it would have ended.
+    const Wake now = armed_ && !has_pending() ? Wake::timeout : read_now(room);
     if (now != Wake::timeout) co_return now;
     if (broken_ || stopped_) co_return Wake::closed;
     arm();

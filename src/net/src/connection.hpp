@@ -70,6 +70,8 @@ class Connection {
   /// Bytes taken; 0 with would_block: none now.
   std::size_t write_now(const Buffers& buffers, boost::system::error_code& ec);
   std::size_t read_some(char* data, std::size_t room, boost::system::error_code& ec);
+  /// Input that no wait for the socket would end for.
+  bool has_pending() const { return tls_ && tls_->pending() > 0; }
   /// Reads what is there. ready: bytes came; timeout: nothing there now.
   Wake read_now(std::size_t room);
   /// Counts an I/O call. True once in a while: the other connections of the thread shall run.

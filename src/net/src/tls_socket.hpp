@@ -41,6 +41,8 @@ class TlsSocket {
   Io handshake();
   Io read(char* data, std::size_t size, std::size_t& bytes);
   Io write(const void* data, std::size_t size, std::size_t& bytes);
+  /// Bytes of a record that were decrypted and not read yet: the socket says nothing of them.
+  std::size_t pending() const { return static_cast<std::size_t>(SSL_pending(ssl_.get())); }
   /// Says goodbye, without waiting for an answer.
   void shutdown();
   /// After the handshake: the URI of the client's certificate (RFC 5280 section 4.2.1.6), else its common name; empty

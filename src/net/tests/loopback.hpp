@@ -39,10 +39,11 @@ inline Limits patient_limits() {
 class LoopbackServer {
  public:
   explicit LoopbackServer(Handler handler, Limits limits = patient_limits(), BodyPlanner planner = {},
-                          std::size_t threads = 2)
+                          std::size_t threads = 2, std::shared_ptr<ServerTls> tls = nullptr)
       : io_{threads} {
     ServerOptions options;
     options.limits = limits;
+    options.tls = std::move(tls);
     auto server = Server::create(io_, std::move(options), std::move(handler), std::move(planner));
     EXPECT_TRUE(server.has_value());
     server_ = std::move(*server);
