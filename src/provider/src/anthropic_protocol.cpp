@@ -52,6 +52,7 @@ class AnthropicDecoder final : public AnswerDecoder {
   void finish(std::vector<Event>& out) override {
     if (!ended_) end_with(upstream("the stream ended before the answer did"), out);
   }
+  Stage stage() const override { return ended_ ? Stage::ended : Stage::open; }
   std::string_view model() const override { return model_; }
 
  private:

@@ -58,6 +58,10 @@ class GeminiDecoder final : public AnswerDecoder {
         {.choice = 0,
          .body = inference::Finished{.reason = *reason_, .stop_sequence = {}, .usage = usage_, .timings = {}}});
   }
+  Stage stage() const override {
+    if (ended_) return Stage::ended;
+    return reason_ ? Stage::complete : Stage::open;
+  }
   std::string_view model() const override { return model_; }
 
  private:

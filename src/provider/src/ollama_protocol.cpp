@@ -37,6 +37,7 @@ class OllamaDecoder final : public AnswerDecoder {
     if (const auto line = splitter_.finish()) take(*line, out);
     if (!ended_) end_with(upstream("the stream ended before the answer did"), out);
   }
+  Stage stage() const override { return ended_ ? Stage::ended : Stage::open; }
   std::string_view model() const override { return model_; }
 
  private:

@@ -97,9 +97,17 @@ class OpenAiDecoder final : public AnswerDecoder {
   void finish(std::vector<Event>& out) override {
     if (!ended_) end(out);
   }
+  Stage stage() const override {
+    if (ended_) return Stage::ended;
+    return is_whole() ? Stage::complete : Stage::open;
+  }
   std::string_view model() const override { return model_; }
 
  private:
+  bool is_whole() const {
+    return std::ranges::all_of(choices_, [](const Choice& c) { return c.reason.has_value(); });
+  }
+
   void take(const std::string& data, std::vector<Event>& out) {
     if (data == "[DONE]") return end(out);
     const JsonView chunk = line_.parse(data);
@@ -163,8 +171,7 @@ class OpenAiDecoder final : public AnswerDecoder {
   /// The stream has ended as far as the server is concerned: usage comes after the last choice's end, so here is where
   /// choices finish.
   void end(std::vector<Event>& out) {
-    const bool whole = std::ranges::all_of(choices_, [](const Choice& c) { return c.reason.has_value(); });
-    if (!whole) {
+    if (!is_whole()) {
       return end_with({.code = ErrorCode::upstream_error,
                        .message = "the stream ended before the answer did",
                        .param = {},

@@ -24,6 +24,13 @@ struct HttpCall {
   net::SharedPieces rest;  // of the body, behind `body`
 };
 
+/// How far an answer is.
+enum class Stage : std::uint8_t {
+  open,
+  complete,  // every choice has its reason; usage may follow
+  ended,     // with the protocol's own mark, or with Failed: what follows is no part of it
+};
+
 /// Turns the body of one answer with status 200 into events. One coroutine; pieces may be cut anywhere.
 /// Order a choice: PromptDone (token counts may be 0 when the server tells them at the end), deltas, Finished with the
 /// usage that the server reported. A server's own error inside the stream, malformed data, and an end before every
@@ -35,6 +42,7 @@ class AnswerDecoder {
   virtual void feed(std::string_view bytes, std::vector<inference::Event>& out) = 0;
   /// The body has ended.
   virtual void finish(std::vector<inference::Event>& out) = 0;
+  virtual Stage stage() const = 0;
   /// The model that the server says it used; empty until it said so.
   virtual std::string_view model() const = 0;
 };

@@ -10,6 +10,10 @@
 namespace hearth::provider {
 namespace {
 
+constexpr std::chrono::milliseconds kUsageWait{5'000};  // once all choices are complete
+constexpr std::chrono::milliseconds kEndWait{250};      // once the protocol's end has come, for the transport's
+constexpr std::size_t kEndBytes = 64 * 1024;            // at most, in that time
+
 class RemoteStream final : public EventStream {
  public:
   RemoteStream(RemoteStreamOptions options, std::unique_ptr<net::ClientAnswer> answer,
@@ -33,16 +37,19 @@ class RemoteStream final : public EventStream {
 
  private:
   Task<> async_more() {
-    if (options_.deadline.passed(Clock::now())) co_return fail_with(late());
+    const Stage before = decoder_->stage();
+    if (before == Stage::ended) co_return co_await async_read_out();
+    const bool open = before == Stage::open;
+    if (open && options_.deadline.passed(Clock::now())) co_return fail_with(late());
     const Result<std::string_view> piece = co_await answer_->async_read();
-    if (!piece) co_return fail_with(why(piece.error()));
-    if (piece->empty()) {
+    if (open && !piece) co_return fail_with(why(piece.error()));
+    if (!piece || piece->empty()) {
       ended_ = true;
       decoder_->finish(events_);
       co_return;
     }
     read_ += piece->size();
-    if (read_ > options_.max_bytes) {
+    if (open && read_ > options_.max_bytes) {
       co_return fail_with({.code = ErrorCode::upstream_error,
                            .message = fmt::format("{}: the answer is over {} bytes", options_.name, options_.max_bytes),
                            .param = {},
@@ -52,6 +59,21 @@ class RemoteStream final : public EventStream {
     if (!begun_ && std::ranges::any_of(events_, inference::is_content)) {
       begun_ = true;
       answer_->set_deadline(options_.deadline);
+    }
+    if (open && decoder_->stage() == Stage::complete) {
+      answer_->set_deadline(options_.deadline.earlier(Deadline::after(Clock::now(), kUsageWait)));
+    }
+  }
+
+  /// The answer is there, whatever becomes of the connection. Its end is awaited only as long as that is cheaper than
+  /// to connect anew.
+  Task<> async_read_out() {
+    ended_ = true;
+    answer_->set_deadline(Deadline::after(Clock::now(), kEndWait));
+    for (std::size_t bytes = 0; bytes < kEndBytes;) {
+      const Result<std::string_view> piece = co_await answer_->async_read();
+      if (!piece || piece->empty()) co_return;
+      bytes += piece->size();
     }
   }
 

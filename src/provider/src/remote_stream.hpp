@@ -22,7 +22,8 @@ struct RemoteStreamOptions {
 Error stopping_error(const std::string& provider);
 
 /// Pulls an answer's bytes through its decoder. A connection that breaks, bytes beyond the bound, a passed deadline and
-/// the end of the remote end it with Failed. Destroying it closes the connection unless the answer was read to its end.
+/// the end of the remote end it with Failed, unless the answer is complete by then. Destroying it closes the connection
+/// unless the answer was read to its end.
 EventStreamPtr make_remote_stream(RemoteStreamOptions options, std::unique_ptr<net::ClientAnswer> answer,
                                   std::unique_ptr<AnswerDecoder> decoder);
 

@@ -48,6 +48,7 @@ class GenerateDecoder final : public AnswerDecoder {
   void finish(std::vector<Event>& out) override {
     if (!ended_) end_with(upstream("the stream ended before the answer did"), out);
   }
+  Stage stage() const override { return ended_ ? Stage::ended : Stage::open; }
   std::string_view model() const override { return {}; }  // it has one, and does not say which
 
  private:
