@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -31,11 +32,25 @@ ErrorCode code_of(std::string_view status, std::string_view message) {
   if (status == "UNAVAILABLE" || status == "INTERNAL" || status == "DEADLINE_EXCEEDED") {
     return ErrorCode::upstream_unavailable;
   }
-  if (says("API key") || status == "PERMISSION_DENIED" || status == "UNAUTHENTICATED" || status == "NOT_FOUND") {
-    return ErrorCode::upstream_error;  // ours, not the client's; a bad key is a 400 here
-  }
   if (says("exceeds the maximum number of tokens")) return ErrorCode::context_too_long;
-  return ErrorCode::invalid_request;
+  const bool asked_wrongly = status == "INVALID_ARGUMENT" || status == "OUT_OF_RANGE";
+  if (asked_wrongly && !says("API key")) return ErrorCode::invalid_request;
+  return ErrorCode::upstream_error;  // ours, not the client's: the key (a bad one is a 400 here), the bill, the region
+}
+
+/// google.rpc.RetryInfo, which Google sends in the place of Retry-After: "45.8s".
+std::optional<std::chrono::seconds> retry_delay(const Json& error) {
+  const Json& details = at(error, "details");
+  if (!details.is_array()) return std::nullopt;
+  for (const Json& detail : details) {
+    const std::string text = text_at(detail, "retryDelay");
+    double seconds = 0;
+    const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (wrong != std::errc{} || !(seconds >= 0)) continue;
+    constexpr double kLongestWait = 3600;
+    return std::chrono::seconds{static_cast<std::int64_t>(std::ceil(std::min(seconds, kLongestWait)))};
+  }
+  return std::nullopt;
 }
 
 /// The stream of streamGenerateContent?alt=sse: whole responses, each with the next parts; one candidate.
@@ -201,7 +216,10 @@ class GeminiProtocol final : public Protocol {
     const Json& error = at(json.is_array() && !json.empty() ? json.front() : json, "error");
     const std::string message = text_at(error, "message");
     Error out = upstream_error(status, headers, message.empty() && !json.is_object() ? std::string{body} : message);
-    if (status >= 400 && status < 500 && error.is_object()) out.code = code_of(text_at(error, "status"), message);
+    const std::string name = text_at(error, "status");
+    if (status >= 400 && status < 500 && !name.empty()) out.code = code_of(name, message);
+    const bool may_wait = out.code == ErrorCode::rate_limited || out.code == ErrorCode::upstream_unavailable;
+    if (may_wait && !out.retry_after) out.retry_after = retry_delay(error);
     return out;
   }
 };

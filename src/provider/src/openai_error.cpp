@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <array>
-#include <charconv>
-
-#include "hearth/base/text.hpp"
 #include "openai_answer.hpp"
 #include "upstream_error.hpp"
 
@@ -19,16 +14,9 @@ std::string message_of(const Json& json, std::string_view body) {
   return json.is_object() ? std::string{} : std::string{body};
 }
 
-/// The words of OpenAI, vLLM, SGLang and llama-server for a prompt that is too long.
 bool is_overflow(const Json& error, std::string_view message) {
-  constexpr std::array<std::string_view, 6> kWords{
-      "maximum context length",          "context length", "exceeds the available context",
-      "longer than the model's context", "context window", "is too long"};
-  if (text_at(error, "code") == "context_length_exceeded" || text_at(error, "type") == "exceed_context_size_error") {
-    return true;
-  }
-  return std::ranges::any_of(kWords,
-                             [&](std::string_view words) { return message.find(words) != std::string_view::npos; });
+  return text_at(error, "code") == "context_length_exceeded" || text_at(error, "type") == "exceed_context_size_error" ||
+         tells_of_overflow(message);
 }
 
 }  // namespace

@@ -69,9 +69,10 @@ class Protocol {
   /// How the credential travels: ("Authorization", "Bearer …"), ("x-api-key", …).
   virtual std::pair<std::string, std::string> credential(const std::string& key) const = 0;
   /// The error behind a status other than 2xx. The message is the server's own, cut to 500 bytes, never the request's
-  /// content; retry_after from the header. 401 and 403 are upstream_error (our key, not the client's), 404
-  /// upstream_error ("the server has no model …"), 408 and 5xx upstream_unavailable, 429 rate_limited, a context
-  /// overflow context_too_long, other 4xx invalid_request.
+  /// content; retry_after from the header or what the server has in its place. 400 and 422 are invalid_request, a
+  /// context overflow context_too_long, 413 payload_too_large, 408 and 5xx upstream_unavailable, 429 rate_limited;
+  /// other 4xx, and a 400 that asks for money, are upstream_error: our key, our bill, our name for the model, not the
+  /// client's.
   virtual Error error(int status, const net::Headers& headers, std::string_view body) const = 0;
 };
 

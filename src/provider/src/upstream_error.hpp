@@ -11,6 +11,10 @@ namespace hearth::provider {
 
 /// The error that an answer's status stands for; see Protocol::error. `message` is the server's own.
 Error upstream_error(int status, const net::Headers& headers, std::string_view message);
+/// The server's words for: who runs Hearth has not paid.
+bool tells_of_debt(std::string_view message);
+/// The words of OpenAI, vLLM, SGLang, llama-server and Ollama for a prompt that is too long.
+bool tells_of_overflow(std::string_view message);
 /// At most 500 bytes, whole characters, no control characters.
 std::string shortened(std::string_view message);
 

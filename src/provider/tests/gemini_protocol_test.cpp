@@ -64,10 +64,25 @@ TEST(Gemini, ErrorsKeepTheirMeaning) {
   EXPECT_EQ(code(400, "INVALID_ARGUMENT", "The input token count (9) exceeds the maximum number of tokens allowed (8)"),
             ErrorCode::context_too_long);
   EXPECT_EQ(code(400, "INVALID_ARGUMENT", "Invalid value at 'contents'"), ErrorCode::invalid_request);
+  EXPECT_EQ(code(400, "FAILED_PRECONDITION", "enable billing on your project"), ErrorCode::upstream_error);
   EXPECT_EQ(code(404, "NOT_FOUND", "models/x is not found"), ErrorCode::upstream_error);
   EXPECT_EQ(code(429, "RESOURCE_EXHAUSTED", "quota"), ErrorCode::rate_limited);
   EXPECT_EQ(code(503, "UNAVAILABLE", "overloaded"), ErrorCode::upstream_unavailable);
   EXPECT_THAT(kGemini->error(500, {}, "<html>").message, HasSubstr("500"));
+}
+
+TEST(Gemini, TheDelayInItsErrorIsWaitedFor) {
+  const auto delay = [](std::string text) {
+    return kGemini
+        ->error(429, {},
+                R"({"error":{"status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.Help"},
+                   {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":")" +
+                    text + "\"}]}}")
+        .retry_after;
+  };
+  EXPECT_EQ(delay("45.8s"), std::chrono::seconds{46});
+  EXPECT_EQ(delay("1e300s"), std::chrono::seconds{3600});
+  for (const char* none : {"", "soon", "-1s", "nan"}) EXPECT_FALSE(delay(none)) << none;
 }
 
 TEST(Gemini, WhatItCannotCarryIsNamed) {

@@ -262,6 +262,31 @@ TEST(OpenAi, ErrorsKeepTheirMeaning) {
   EXPECT_LT(kOpenAi->error(400, {}, std::string(100'000, 'x')).message.size(), 600U);
 }
 
+TEST(OpenAi, OnlyAFaultOfTheRequestIsOne) {
+  for (const int status : {401, 402, 403, 404, 405, 409, 410, 415, 451}) {
+    EXPECT_EQ(kOpenAi->error(status, {}, "{}").code, ErrorCode::upstream_error) << status;
+  }
+  for (const int status : {400, 422}) EXPECT_EQ(kOpenAi->error(status, {}, "{}").code, ErrorCode::invalid_request);
+  EXPECT_EQ(kOpenAi->error(413, {}, "{}").code, ErrorCode::payload_too_large);
+  EXPECT_EQ(kAnthropic
+                ->error(400, {},
+                        R"({"type":"error","error":{"type":"invalid_request_error",
+                            "message":"Your credit balance is too low to access the Anthropic API."}})")
+                .code,
+            ErrorCode::upstream_error);
+}
+
+TEST(OpenAi, AWaitHasABoundHoweverLongTheServerSays) {
+  const auto wait = [](const char* name, const char* value) {
+    net::Headers headers;
+    headers.add(name, value);
+    return kOpenAi->error(429, headers, "{}").retry_after;
+  };
+  EXPECT_EQ(wait("retry-after-ms", "1500"), std::chrono::seconds{2});
+  EXPECT_EQ(wait("retry-after-ms", "9223372036854775807"), std::chrono::hours{1});
+  EXPECT_EQ(wait("Retry-After", "99999999999999999999"), std::chrono::hours{1});
+}
+
 TEST(OpenAi, EmbeddingsComeInTheOrderOfTheirIndex) {
   const auto vectors = kOpenAi->embeddings(
       R"({"data":[{"index":1,"embedding":[3,4]},{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":5}})");
