@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openai_answer.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "hearth/base/id.hpp"
 #include "hearth/net/sse.hpp"
 #include "json_view.hpp"
 
@@ -70,12 +69,32 @@ std::vector<inference::TokenLogprob> text_logprobs(const JsonView& logprobs) {
   return out;
 }
 
+/// A tool call as its server tells it.
+struct Call {
+  std::optional<std::int64_t> index;
+  std::string id;
+};
+
+/// Which call a piece belongs to; calls.size() for a new one. Some servers give every call the index 0: another id and
+/// a name begin another call. Others make up an id for each piece: without a name it is the same call.
+std::size_t call_of(const std::vector<Call>& calls, std::optional<std::int64_t> index, const std::string& id,
+                    bool named) {
+  if (!index) return calls.size();
+  std::size_t latest = calls.size();
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (calls[i].index != index) continue;
+    if (!id.empty() && calls[i].id == id) return i;
+    latest = i;
+  }
+  return id.empty() || !named ? latest : calls.size();
+}
+
 /// One choice of the answer, on its way.
 struct Choice {
   bool began = false;
   std::optional<inference::FinishReason> reason;
   std::string stop_sequence;
-  std::vector<bool> announced;  // tool calls, by index
+  std::vector<Call> calls;  // by our index
   double logprob_sum = 0;
   std::int64_t logprobs = 0;
 };
@@ -152,17 +171,17 @@ class OpenAiDecoder final : public AnswerDecoder {
 
   static void take_calls(const JsonView& calls, Choice& choice, std::int32_t number, std::vector<Event>& out) {
     calls.each([&](const JsonView& json) {
-      const bool counted = at(json, "index").is_number();
-      const std::size_t index = counted ? static_cast<std::size_t>(count_at(json, "index")) : choice.announced.size();
-      if (index >= kToolCallsMax) return;
-      if (choice.announced.size() <= index) choice.announced.resize(index + 1);
       const JsonView function = at(json, "function");
+      std::string id = text_at(json, "id");
+      std::string name = text_at(function, "name");
+      const std::size_t index = call_of(choice.calls, at(json, "index").integer(), id, !name.empty());
+      if (index >= kToolCallsMax) return;
       inference::ToolCallDelta delta{.index = index, .id = {}, .name = {}, .arguments = text_at(function, "arguments")};
-      if (!choice.announced[index]) {
-        choice.announced[index] = true;
-        delta.id = text_at(json, "id");
-        if (delta.id.empty()) delta.id = fmt::format("call_{}_{}", number, index);
-        delta.name = text_at(function, "name");
+      if (index == choice.calls.size()) {
+        choice.calls.push_back({.index = at(json, "index").integer(), .id = id});
+        // Of all turns only this call has it: the client sends it back, perhaps to a server that wants them unique.
+        delta.id = id.empty() ? random_id("call_") : std::move(id);
+        delta.name = std::move(name);
       }
       out.push_back({.choice = number, .body = std::move(delta)});
     });

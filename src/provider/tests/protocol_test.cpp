@@ -20,7 +20,8 @@ std::string shown(const Event& event) {
     std::string operator()(const inference::TextDelta& e) const { return "text " + e.text; }
     std::string operator()(const inference::ReasoningDelta& e) const { return "thought " + e.text; }
     std::string operator()(const inference::ToolCallDelta& e) const {
-      return "call " + std::to_string(e.index) + " " + e.id + " " + e.name + " " + e.arguments;
+      const bool made = e.id.size() == std::string_view{"call_"}.size() + 24;  // by random_id
+      return "call " + std::to_string(e.index) + " " + (made ? "made" : e.id) + " " + e.name + " " + e.arguments;
     }
     std::string operator()(const inference::Finished& e) const {
       static constexpr const char* kReasons[] = {"stop", "stop_sequence", "length", "tool_calls"};
@@ -132,8 +133,27 @@ data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
 data: [DONE]
 
 )"),
-      ElementsAre("prompt 0", "call 0 a f ", "call 0   {\"x\"", "call 0   :1}", "call 1 call_0_1 g {}",
+      ElementsAre("prompt 0", "call 0 a f ", "call 0   {\"x\"", "call 0   :1}", "call 1 made g {}",
                   "finished tool_calls 0+0"));
+}
+
+TEST(OpenAi, CallsThatShareAnIndexAreToldApartByTheirIds) {
+  const auto chunk = [](std::string_view call) {
+    return R"(data: {"choices":[{"index":0,"delta":{"tool_calls":[)" + std::string{call} + "]}}]}\n\n";
+  };
+  const std::string end =
+      "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n";
+  EXPECT_THAT(decoded(*kOpenAi, chunk(R"({"index":0,"id":"a","function":{"name":"f","arguments":"{}"}})") +
+                                    chunk(R"({"index":0,"id":"b","function":{"name":"g","arguments":""}})") +
+                                    chunk(R"({"index":0,"function":{"arguments":"{}"}})") +
+                                    chunk(R"({"index":1,"id":"c","function":{"name":"h","arguments":"{}"}})") + end),
+              ElementsAre("prompt 0", "call 0 a f {}", "call 1 b g ", "call 1   {}", "call 2 c h {}",
+                          "finished tool_calls 0+0"));
+  // An id made up for each piece, and a name that comes again.
+  EXPECT_THAT(decoded(*kOpenAi, chunk(R"({"index":0,"id":"a","function":{"name":"f","arguments":""}})") +
+                                    chunk(R"({"index":0,"id":"b","function":{"arguments":"{"}})") +
+                                    chunk(R"({"index":0,"id":"a","function":{"name":"f","arguments":"}"}})") + end),
+              ElementsAre("prompt 0", "call 0 a f ", "call 0   {", "call 0   }", "finished tool_calls 0+0"));
 }
 
 TEST(OpenAi, ReasoningHasTwoNames) {
