@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "hearth/base/text.hpp"
+#include "hearth/base/id.hpp"
 #include "hearth/net/ndjson.hpp"
 #include "ollama_request.hpp"
 #include "protocol.hpp"
@@ -69,7 +69,7 @@ class OllamaDecoder final : public AnswerDecoder {
       const Json& function = at(call, "function");
       const Json& arguments = at(function, "arguments");
       std::string id = text_at(call, "id");
-      if (id.empty()) id = fmt::format("call_{}", calls_);
+      if (id.empty()) id = random_id("call_");
       out.push_back({.choice = 0,
                      .body = inference::ToolCallDelta{.index = calls_++,
                                                       .id = std::move(id),

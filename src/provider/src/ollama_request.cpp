@@ -71,12 +71,15 @@ Result<Json> message_of(const Message& message) {
   out["content"] = std::move(text);
   if (!message.reasoning.empty()) out["thinking"] = message.reasoning;
   if (!message.tool_name.empty()) out["tool_name"] = message.tool_name;
+  if (!message.tool_call_id.empty()) out["tool_call_id"] = message.tool_call_id;
   for (const inference::ToolCall& call : message.tool_calls) {
     Json arguments = parse_json(call.arguments.empty() ? "{}" : call.arguments);
     if (!arguments.is_object()) {
       return fail(ErrorCode::invalid_request, "the arguments of a tool call are no JSON object", "messages");
     }
-    out["tool_calls"].push_back({{"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
+    Json json{{"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}};
+    if (!call.id.empty()) json["id"] = call.id;
+    out["tool_calls"].push_back(std::move(json));
   }
   return out;
 }

@@ -414,7 +414,7 @@ TEST(Ollama, LinesOfAChatWithThinkingAndTools) {
 {"model":"q","message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"now","arguments":{"zone":"utc"}}}]},"done":false}
 {"model":"q","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":11,"eval_count":4}
 )"),
-      ElementsAre("prompt 0", "thought hm", "text yes", "call 0 call_0 now {\"zone\":\"utc\"}",
+      ElementsAre("prompt 0", "thought hm", "text yes", "call 0 made now {\"zone\":\"utc\"}",
                   "finished tool_calls 11+4"));
 }
 
@@ -440,7 +440,9 @@ TEST(Ollama, RequestsAreInItsShape) {
   EXPECT_EQ(body["options"]["num_predict"], 9);
   EXPECT_EQ(body["format"], "json");
   EXPECT_EQ(body["messages"][1]["tool_calls"][0]["function"]["arguments"]["zone"], "utc");
+  EXPECT_EQ(body["messages"][1]["tool_calls"][0]["id"], "c1");
   EXPECT_EQ(body["messages"][2]["tool_name"], "now");
+  EXPECT_EQ(body["messages"][2]["tool_call_id"], "c1");
   request.tool_choice.mode = inference::ToolChoice::Mode::required;
   EXPECT_THAT(kOllama->chat(request).error().message, HasSubstr("tool_choice"));
   inference::CompletionRequest raw;
