@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <array>
-
 #include <utility>
+#include <vector>
 
 #include "hearth/base/id.hpp"
 #include "hearth/net/ndjson.hpp"
@@ -45,11 +44,16 @@ class OllamaDecoder final : public AnswerDecoder {
     return {.code = ErrorCode::upstream_error, .message = std::move(message), .param = {}, .retry_after = {}};
   }
 
+  static Error told(const std::string& message) {
+    Error error = upstream(shortened(message));
+    if (tells_of_overflow(message)) error.code = ErrorCode::context_too_long;
+    return error;
+  }
+
   void take(const std::string& line, std::vector<Event>& out) {
     const Json json = parse_json(line);
     if (!json.is_object()) return end_with(upstream("a line of the stream is no JSON object"), out);
-    if (const std::string error = text_at(json, "error"); !error.empty())
-      return end_with(upstream(shortened(error)), out);
+    if (const std::string error = text_at(json, "error"); !error.empty()) return end_with(told(error), out);
     if (!std::exchange(began_, true)) out.push_back({.choice = 0, .body = inference::PromptDone{}});
     if (model_.empty()) model_ = text_at(json, "model");
     const Json& message = at(json, "message");
@@ -106,18 +110,39 @@ class OllamaDecoder final : public AnswerDecoder {
   bool ended_ = false;
 };
 
+bool is_absent(std::string_view member) { return member.empty() || member == "null"; }
+
+/// The options as the client wrote them, and the context before them unless it chose one.
+std::string with_context(std::string_view options, std::int32_t context) {
+  if (is_absent(options)) return fmt::format(R"({{"num_ctx":{}}})", context);
+  const Json json = parse_json(options);
+  if (!json.is_object() || json.contains("num_ctx")) return std::string{options};
+  return fmt::format(R"({{"num_ctx":{}{}{})", context, json.empty() ? "" : ",", options.substr(1));
+}
+
+HttpCall forwarded(const inference::ChatRequest& request, std::int32_t context) {
+  std::vector<Edit> edits{{"model", dump(request.model)}, {"stream", "true"}};
+  const std::string_view body = *request.verbatim->body;
+  for (const std::string_view cut : {"truncate", "shift"}) {  // by default both are true
+    if (is_absent(raw_member(body, cut))) edits.push_back({cut, "false"});
+  }
+  if (context > 0) edits.push_back({"options", with_context(raw_member(body, "options"), context)});
+  return edited_call("/api/chat", request.verbatim->body, edits);
+}
+
 class OllamaProtocol final : public Protocol {
  public:
+  explicit OllamaProtocol(OllamaTraits traits) : traits_{std::move(traits)} {}
+
   Result<HttpCall> chat(const inference::ChatRequest& request) const override {
     if (request.verbatim && request.verbatim->wire == inference::Wire::ollama) {
-      const std::array edits{Edit{"model", dump(request.model)}, Edit{"stream", "true"}};
-      return edited_call("/api/chat", request.verbatim->body, edits);
+      return forwarded(request, context_of(request.model));
     }
-    HEARTH_TRY(const Json body, ollama_chat_body(request));
+    HEARTH_TRY(const Json body, ollama_chat_body(request, context_of(request.model)));
     return HttpCall{.path = "/api/chat", .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> complete(const inference::CompletionRequest& request) const override {
-    HEARTH_TRY(const Json body, ollama_generate_body(request));
+    HEARTH_TRY(const Json body, ollama_generate_body(request, context_of(request.model)));
     return HttpCall{.path = "/api/generate", .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> embed(const inference::EmbeddingRequest& request) const override {
@@ -150,12 +175,25 @@ class OllamaProtocol final : public Protocol {
   }
   Error error(int status, const net::Headers& headers, std::string_view body) const override {
     const Json json = parse_json(body);
-    return upstream_error(status, headers, json.is_object() ? text_at(json, "error") : std::string{body});
+    Error error = upstream_error(status, headers, json.is_object() ? text_at(json, "error") : std::string{body});
+    // 400, 413 or 500, depending on its version and on who noticed.
+    if (tells_of_overflow(error.message)) error.code = ErrorCode::context_too_long;
+    return error;
   }
+
+ private:
+  std::int32_t context_of(const std::string& model) const {
+    const auto found = traits_.contexts.find(model);
+    return found == traits_.contexts.end() ? 0 : found->second;
+  }
+
+  const OllamaTraits traits_;
 };
 
 }  // namespace
 
-std::unique_ptr<Protocol> make_ollama_protocol() { return std::make_unique<OllamaProtocol>(); }
+std::unique_ptr<Protocol> make_ollama_protocol(OllamaTraits traits) {
+  return std::make_unique<OllamaProtocol>(std::move(traits));
+}
 
 }  // namespace hearth::provider

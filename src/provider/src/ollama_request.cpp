@@ -19,6 +19,13 @@ void option(Json& options, const char* name, const std::optional<T>& value) {
   if (value) options[name] = *value;
 }
 
+/// Left to itself it keeps a few thousand tokens and drops the oldest messages without a word.
+void keep_everything(std::int32_t context, Json& out) {
+  out["truncate"] = false;
+  out["shift"] = false;
+  if (context > 0) out["options"]["num_ctx"] = context;
+}
+
 Result<> add_generation(const inference::Generation& generation, Json& out) {
   const inference::Sampling& s = generation.sampling;
   if (generation.n != 1) return cannot("n, several answers to one prompt");
@@ -30,7 +37,7 @@ Result<> add_generation(const inference::Generation& generation, Json& out) {
       s.dynatemp_range.value_or(0) != 0 || s.adaptive_target) {
     return cannot("samplers that Ollama does not know");
   }
-  Json options = Json::object();
+  Json options = out.value("options", Json::object());
   option(options, "num_predict", generation.max_tokens);
   if (!generation.stop.empty()) options["stop"] = generation.stop;
   option(options, "seed", s.seed);
@@ -86,7 +93,7 @@ Result<Json> message_of(const Message& message) {
 
 }  // namespace
 
-Result<Json> ollama_chat_body(const inference::ChatRequest& request) {
+Result<Json> ollama_chat_body(const inference::ChatRequest& request, std::int32_t context) {
   using Mode = inference::ToolChoice::Mode;
   const Mode mode = request.tool_choice.mode;
   if (!request.tools.empty() && (mode == Mode::required || mode == Mode::named))
@@ -116,11 +123,12 @@ Result<Json> ollama_chat_body(const inference::ChatRequest& request) {
   } else if (request.reasoning.enabled) {
     out["think"] = *request.reasoning.enabled;
   }
+  keep_everything(context, out);
   HEARTH_CHECKED(add_generation(request.generation, out));
   return out;
 }
 
-Result<Json> ollama_generate_body(const inference::CompletionRequest& request) {
+Result<Json> ollama_generate_body(const inference::CompletionRequest& request, std::int32_t context) {
   const auto* text = std::get_if<std::string>(&request.prompt);
   if (text == nullptr) return cannot("a prompt of token ids");
   if (!request.infill_files.empty()) return cannot("files as context for filling in");
@@ -131,6 +139,7 @@ Result<Json> ollama_generate_body(const inference::CompletionRequest& request) {
   } else {
     out["raw"] = true;  // no template around it
   }
+  keep_everything(context, out);
   HEARTH_CHECKED(add_generation(request.generation, out));
   return out;
 }

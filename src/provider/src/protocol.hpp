@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -83,6 +84,10 @@ std::unique_ptr<Protocol> make_openai_protocol(Dialect dialect);
 std::unique_ptr<Protocol> make_sglang_protocol();
 std::unique_ptr<Protocol> make_anthropic_protocol();
 std::unique_ptr<Protocol> make_gemini_protocol();
-std::unique_ptr<Protocol> make_ollama_protocol();
+/// What an Ollama does not know or tell of itself.
+struct OllamaTraits {
+  std::map<std::string, std::int32_t, std::less<>> contexts;  // of models, in tokens, where known
+};
+std::unique_ptr<Protocol> make_ollama_protocol(OllamaTraits traits = {});
 
 }  // namespace hearth::provider

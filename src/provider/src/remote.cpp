@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::uint64_t kErrorBytesMax = 64 * 1024;  // of an error's body
 
-Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
+Result<std::unique_ptr<Protocol>> make_protocol(const RemoteOptions& options) {
+  const std::string& kind = options.kind;
   if (kind == "openai") return make_openai_protocol(Dialect::openai);
   if (kind == "vllm") return make_openai_protocol(Dialect::vllm);
   if (kind == "sglang") return make_sglang_protocol();
@@ -27,7 +28,7 @@ Result<std::unique_ptr<Protocol>> make_protocol(const std::string& kind) {
   if (kind == "compatible") return make_openai_protocol(Dialect::compatible);
   if (kind == "anthropic") return make_anthropic_protocol();
   if (kind == "gemini") return make_gemini_protocol();
-  if (kind == "ollama") return make_ollama_protocol();
+  if (kind == "ollama") return make_ollama_protocol({.contexts = options.contexts});
   return fail(
       ErrorCode::invalid_request,
       fmt::format(
@@ -260,13 +261,13 @@ inference::Wire wire_of(const std::string& kind) {
 }
 
 Result<> check_remote(const RemoteOptions& options) {
-  HEARTH_CHECKED(make_protocol(options.kind));
+  HEARTH_CHECKED(make_protocol(options));
   HEARTH_CHECKED(net::Url::parse(options.url));
   return {};
 }
 
 Result<std::unique_ptr<Remote>> Remote::create(RemoteOptions options, async::IoThreads& io) {
-  HEARTH_TRY(auto protocol, make_protocol(options.kind));
+  HEARTH_TRY(auto protocol, make_protocol(options));
   HEARTH_TRY(net::Url base, net::Url::parse(options.url));
   return std::make_unique<RemoteImpl>(std::move(options), std::move(protocol), std::move(base), io);
 }

@@ -450,5 +450,29 @@ TEST(Ollama, RequestsAreInItsShape) {
   EXPECT_EQ(body_of(kOllama->complete(raw))["raw"], true);
 }
 
+TEST(Ollama, NothingIsCutSilently) {
+  const auto ollama = make_ollama_protocol({.contexts = {{"m", 8192}}});
+  inference::CompletionRequest raw;
+  raw.model = "m";
+  raw.prompt = "Once";
+  for (const Json& body : {body_of(ollama->chat(chat())), body_of(ollama->complete(raw))}) {
+    EXPECT_EQ(body["truncate"], false);
+    EXPECT_EQ(body["shift"], false);
+    EXPECT_EQ(body["options"]["num_ctx"], 8192);
+  }
+  auto request = chat();
+  request.model = "of another size";
+  request.generation.max_tokens = 9;
+  EXPECT_EQ(body_of(ollama->chat(request))["options"], (Json{{"num_predict", 9}}));
+  for (const int status : {400, 413, 500}) {
+    for (const char* words : {"the input length exceeds the context length",
+                              "request (9 tokens) exceeds the available context size (8 tokens)"}) {
+      EXPECT_EQ(kOllama->error(status, {}, dump({{"error", words}})).code, ErrorCode::context_too_long) << words;
+    }
+  }
+  EXPECT_THAT(decoded(*kOllama, "{\"error\":\"the input length exceeds the context length\"}\n"),
+              ElementsAre(HasSubstr("failed context_length_exceeded")));
+}
+
 }  // namespace
 }  // namespace hearth::provider

@@ -98,6 +98,21 @@ TEST(Verbatim, EachProtocolForwardsItsOwnAndTranslatesTheOthers) {
   EXPECT_EQ(bytes_of(gemini->chat(request_of(inference::Wire::gemini, body)).value()), body);
 }
 
+TEST(Verbatim, OllamaIsToldToDropNothingUnlessTheClientSaysSo) {
+  const auto ollama = make_ollama_protocol({.contexts = {{"up-1", 8192}}});
+  const auto sent = [&](std::string body) {
+    return bytes_of(ollama->chat(request_of(inference::Wire::ollama, std::move(body))).value());
+  };
+  const std::string begin = R"({"model":"up-1","stream":true,)";
+  EXPECT_EQ(sent(R"({"model":"m"})"), begin + R"("truncate":false,"shift":false,"options":{"num_ctx":8192}})");
+  EXPECT_EQ(sent(R"({"truncate":true,"shift":null,"options":{"top_k":1.50}})"),
+            begin + R"("shift":false,"options":{"num_ctx":8192,"top_k":1.50},"truncate":true})");
+  EXPECT_EQ(sent(R"({"truncate":true,"shift":true,"options":{"num_ctx":4}})"),
+            begin + R"("options":{"num_ctx":4},"truncate":true,"shift":true})");
+  EXPECT_EQ(sent(R"({"truncate":true,"shift":true,"options":{ }})"),
+            begin + R"("options":{"num_ctx":8192 },"truncate":true,"shift":true})");
+}
+
 TEST(Verbatim, AnthropicGetsItsHeadersAndThoughtsGoNotToOpenAi) {
   inference::ChatRequest request = request_of(inference::Wire::anthropic, R"({"model":"m","x":1})");
   auto verbatim = *request.verbatim;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,8 @@ struct RemoteOptions {
   std::chrono::milliseconds idle_timeout{60'000};  // without a byte from the server
   std::uint64_t max_answer_bytes = 64ULL << 20;    // of one answer; then it fails
   std::size_t max_idle_connections = 64;           // kept open on each io thread
+  /// Tokens, by the server's name of the model, where they are known: an Ollama is told to keep that many.
+  std::map<std::string, std::int32_t, std::less<>> contexts;
 
   bool operator==(const RemoteOptions&) const = default;
 };
