@@ -91,6 +91,7 @@ void RoutingReader::read_provider(const YAML::Node& node, const std::string& whe
   if (const auto valid = provider::check_remote(provider.options); !valid) {
     mistakes_.add(node, fmt::format("{}: {}", where, valid.error().message));
   }
+  provider.options.zone = provider.zone;
   for (const RemoteModel& model : provider.models) {
     if (model.context > 0) provider.options.contexts[model.model.empty() ? model.name : model.model] = model.context;
   }

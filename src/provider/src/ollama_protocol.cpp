@@ -23,6 +23,8 @@ std::unexpected<Error> cannot(std::string_view what) {
 /// Lines of /api/chat (`message`) and /api/generate (`response`); one choice.
 class OllamaDecoder final : public AnswerDecoder {
  public:
+  explicit OllamaDecoder(bool may_relay) : may_relay_{may_relay} {}
+
   void feed(std::string_view bytes, std::vector<Event>& out) override {
     if (ended_) return;
     const auto lines = splitter_.feed(bytes);
@@ -50,10 +52,21 @@ class OllamaDecoder final : public AnswerDecoder {
     return error;
   }
 
+  static bool is_relayed(const Json& json) {
+    return !text_at(json, "remote_host").empty() || !text_at(json, "remote_model").empty();
+  }
+  static Error relayed(const Json& json) {
+    return upstream(
+        fmt::format("the server does not run {} itself but passes it on to {}: take it off the models of this "
+                    "provider, or list it under a provider whose zone is cloud",
+                    shortened(text_at(json, "model")), shortened(text_at(json, "remote_host"))));
+  }
+
   void take(const std::string& line, std::vector<Event>& out) {
     const Json json = parse_json(line);
     if (!json.is_object()) return end_with(upstream("a line of the stream is no JSON object"), out);
     if (const std::string error = text_at(json, "error"); !error.empty()) return end_with(told(error), out);
+    if (!may_relay_ && is_relayed(json)) return end_with(relayed(json), out);
     if (!std::exchange(began_, true)) out.push_back({.choice = 0, .body = inference::PromptDone{}});
     if (model_.empty()) model_ = text_at(json, "model");
     const Json& message = at(json, "message");
@@ -106,6 +119,7 @@ class OllamaDecoder final : public AnswerDecoder {
   net::NdjsonSplitter splitter_;
   std::string model_;
   std::size_t calls_ = 0;
+  const bool may_relay_;
   bool began_ = false;
   bool ended_ = false;
 };
@@ -150,7 +164,9 @@ class OllamaProtocol final : public Protocol {
     return HttpCall{.path = "/api/embed", .headers = {}, .body = dump(body), .rest = {}};
   }
   Result<HttpCall> rerank(const inference::RerankRequest&) const override { return cannot("rerank"); }
-  std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t) const override { return std::make_unique<OllamaDecoder>(); }
+  std::unique_ptr<AnswerDecoder> chat_decoder(std::int32_t) const override {
+    return std::make_unique<OllamaDecoder>(traits_.may_relay);
+  }
   std::unique_ptr<AnswerDecoder> completion_decoder(std::int32_t n) const override { return chat_decoder(n); }
 
   Result<inference::Embeddings> embeddings(std::string_view body) const override {

@@ -64,10 +64,14 @@ void read_models(std::string_view kind, std::string_view body, Load& load) {
     if (kind == "gemini" && name.starts_with(kGeminiPrefix)) name.erase(0, kGeminiPrefix.size());
     if (name.empty()) continue;
     // Ollama lists models that it only passes on: they answer on localhost and run in a cloud.
-    if (!text_at(model, "remote_host").empty() || !text_at(model, "remote_model").empty()) {
-      load.relayed.push_back(name);
-    }
-    load.models.push_back(std::move(name));
+    const bool relayed = !text_at(model, "remote_host").empty() || !text_at(model, "remote_model").empty();
+    const auto add = [&](std::string known_as) {
+      if (relayed) load.relayed.push_back(known_as);
+      load.models.push_back(std::move(known_as));
+    };
+    constexpr std::string_view kLatest = ":latest";  // what it lists so it is asked for without, too
+    if (kind == "ollama" && name.ends_with(kLatest)) add(name.substr(0, name.size() - kLatest.size()));
+    add(std::move(name));
   }
 }
 

@@ -87,6 +87,7 @@ std::unique_ptr<Protocol> make_gemini_protocol();
 /// What an Ollama does not know or tell of itself.
 struct OllamaTraits {
   std::map<std::string, std::int32_t, std::less<>> contexts;  // of models, in tokens, where known
+  bool may_relay = false;  // to a cloud; otherwise an answer that comes from there is Failed, before its content
 };
 std::unique_ptr<Protocol> make_ollama_protocol(OllamaTraits traits = {});
 

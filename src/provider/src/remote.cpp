@@ -28,7 +28,8 @@ Result<std::unique_ptr<Protocol>> make_protocol(const RemoteOptions& options) {
   if (kind == "compatible") return make_openai_protocol(Dialect::compatible);
   if (kind == "anthropic") return make_anthropic_protocol();
   if (kind == "gemini") return make_gemini_protocol();
-  if (kind == "ollama") return make_ollama_protocol({.contexts = options.contexts});
+  if (kind == "ollama")
+    return make_ollama_protocol({.contexts = options.contexts, .may_relay = options.zone == policy::Zone::cloud});
   return fail(
       ErrorCode::invalid_request,
       fmt::format(

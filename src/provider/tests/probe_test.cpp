@@ -43,10 +43,11 @@ TEST(Probe, CountsBusySlotsOfLlamaServer) {
 TEST(Probe, AModelThatOllamaRelaysIsSaidToBeSo) {
   Load load;
   read_models("ollama", R"({"models":[{"name":"llama3.2:1b"},
-    {"name":"gpt-oss:120b-cloud","remote_model":"gpt-oss:120b","remote_host":"https://ollama.com:443"}]})",
+    {"name":"gpt-oss:120b-cloud","remote_model":"gpt-oss:120b","remote_host":"https://ollama.com:443"},
+    {"name":"mine:latest","remote_model":"gpt-oss:120b"}]})",
               load);
-  EXPECT_THAT(load.models, ElementsAre("llama3.2:1b", "gpt-oss:120b-cloud"));
-  EXPECT_THAT(load.relayed, ElementsAre("gpt-oss:120b-cloud"));
+  EXPECT_THAT(load.models, ElementsAre("llama3.2:1b", "gpt-oss:120b-cloud", "mine", "mine:latest"));
+  EXPECT_THAT(load.relayed, ElementsAre("gpt-oss:120b-cloud", "mine", "mine:latest"));
 }
 
 TEST(Probe, ReadsTheListsOfOpenAiAndGemini) {

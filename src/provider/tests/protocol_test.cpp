@@ -10,6 +10,7 @@ namespace hearth::provider {
 namespace {
 
 using inference::Event;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -450,8 +451,17 @@ TEST(Ollama, RequestsAreInItsShape) {
   EXPECT_EQ(body_of(kOllama->complete(raw))["raw"], true);
 }
 
+TEST(Ollama, AnAnswerFromACloudIsRefusedWhereTheServerIsInNone) {
+  const std::string answer =
+      R"({"model":"m","remote_model":"gpt-oss:120b","remote_host":"https://ollama.com:443","message":{"content":"hi"},"done":true})";
+  EXPECT_THAT(decoded(*make_ollama_protocol(), answer),
+              ElementsAre(AllOf(HasSubstr("failed upstream_error"), HasSubstr("https://ollama.com:443"))));
+  EXPECT_THAT(decoded(*make_ollama_protocol({.contexts = {}, .may_relay = true}), answer),
+              ElementsAre("prompt 0", "text hi", "finished stop 0+0"));
+}
+
 TEST(Ollama, NothingIsCutSilently) {
-  const auto ollama = make_ollama_protocol({.contexts = {{"m", 8192}}});
+  const auto ollama = make_ollama_protocol({.contexts = {{"m", 8192}}, .may_relay = false});
   inference::CompletionRequest raw;
   raw.model = "m";
   raw.prompt = "Once";

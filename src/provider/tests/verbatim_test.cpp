@@ -99,7 +99,7 @@ TEST(Verbatim, EachProtocolForwardsItsOwnAndTranslatesTheOthers) {
 }
 
 TEST(Verbatim, OllamaIsToldToDropNothingUnlessTheClientSaysSo) {
-  const auto ollama = make_ollama_protocol({.contexts = {{"up-1", 8192}}});
+  const auto ollama = make_ollama_protocol({.contexts = {{"up-1", 8192}}, .may_relay = false});
   const auto sent = [&](std::string body) {
     return bytes_of(ollama->chat(request_of(inference::Wire::ollama, std::move(body))).value());
   };

@@ -24,6 +24,9 @@ struct RemoteOptions {
   std::chrono::milliseconds idle_timeout{60'000};  // without a byte from the server
   std::uint64_t max_answer_bytes = 64ULL << 20;    // of one answer; then it fails
   std::size_t max_idle_connections = 64;           // kept open on each io thread
+  /// Where it stands. An Ollama elsewhere than in a cloud must not pass requests on to one: what its answers tell of
+  /// that ends them.
+  policy::Zone zone = policy::Zone::cloud;
   /// Tokens, by the server's name of the model, where they are known: an Ollama is told to keep that many.
   std::map<std::string, std::int32_t, std::less<>> contexts;
 
@@ -41,7 +44,7 @@ struct Load {
   std::optional<std::int32_t> running;  // requests
   std::optional<std::int32_t> waiting;
   std::optional<double> kv_used;     // share of the KV cache, 0 to 1
-  std::vector<std::string> models;   // as the server names them; empty: it did not say
+  std::vector<std::string> models;   // as the server names them, "x:latest" also as "x"; empty: it did not say
   std::vector<std::string> relayed;  // of these, the ones that it only passes on to a cloud (Ollama's remote_host)
 };
 
@@ -59,6 +62,7 @@ class Remote {
                                                   inference::ChatRequest request) = 0;
   virtual Task<Result<EventStreamPtr>> async_complete(policy::Permit permit, std::string target, RequestContext context,
                                                       inference::CompletionRequest request) = 0;
+  /// `prompt_tokens` is 0 where the server tells none (Gemini).
   virtual Task<Result<inference::Embeddings>> async_embed(policy::Permit permit, std::string target,
                                                           RequestContext context,
                                                           inference::EmbeddingRequest request) = 0;
