@@ -71,7 +71,7 @@ class RemoteImpl final : public Remote {
   /// The answer to a call once its head says 200; the protocol's error otherwise.
   Task<Result<std::unique_ptr<net::ClientAnswer>>> async_open(HttpCall call, Deadline deadline);
   Task<Result<std::string>> async_body(HttpCall call, Deadline deadline);
-  Task<Result<std::string>> async_get(std::string path);
+  Task<Result<std::string>> async_get(std::string path, Deadline deadline);
   RemoteStreamOptions stream_options(Deadline deadline) const {
     return {.name = options_.name, .max_bytes = options_.max_answer_bytes, .deadline = deadline, .ending = &ending_};
   }
@@ -204,9 +204,9 @@ Task<Result<inference::Ranking>> RemoteImpl::async_rerank(policy::Permit permit,
   co_return out;
 }
 
-Task<Result<std::string>> RemoteImpl::async_get(std::string path) {
+Task<Result<std::string>> RemoteImpl::async_get(std::string path, Deadline deadline) {
   HEARTH_CO_TRY(net::Client * client, this->client(co_await asio::this_coro::executor));
-  net::ClientRequest request = to_request({.path = std::move(path), .headers = {}, .body = {}}, {});
+  net::ClientRequest request = to_request({.path = std::move(path), .headers = {}, .body = {}}, deadline);
   request.method = "GET";
   request.max_body_bytes = kProbeBytesMax;
   request.idle_timeout = kProbeTimeout;
@@ -219,11 +219,13 @@ Task<Result<std::string>> RemoteImpl::async_get(std::string path) {
 Task<Result<Load>> RemoteImpl::async_probe() {
   Load load;
   const ProbePlan plan = probe_plan(options_.kind);
-  HEARTH_CO_TRY(const std::string models, co_await async_get(plan.models_path));
+  const Deadline deadline = Deadline::after(Clock::now(), options_.probe_timeout);
+  HEARTH_CO_TRY(const std::string models, co_await async_get(plan.models_path, deadline));
   read_models(options_.kind, models, load);
   if (!plan.load_path.empty()) {
     // A server without metrics is as healthy as one with them.
-    if (const Result<std::string> text = co_await async_get(plan.load_path)) read_load(options_.kind, *text, load);
+    if (const Result<std::string> text = co_await async_get(plan.load_path, deadline))
+      read_load(options_.kind, *text, load);
   }
   co_return load;
 }

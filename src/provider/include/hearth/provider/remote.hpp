@@ -22,6 +22,7 @@ struct RemoteOptions {
   std::string ca_file;  // extra trust
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds idle_timeout{60'000};  // without a byte from the server
+  std::chrono::milliseconds probe_timeout{5'000};  // of a health check, all of it
   std::uint64_t max_answer_bytes = 64ULL << 20;    // of one answer; then it fails
   std::size_t max_idle_connections = 64;           // kept open on each io thread
   /// Where it stands. An Ollama elsewhere than in a cloud must not pass requests on to one: what its answers tell of
