@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "sampling_fields.hpp"
+
 namespace hearth::provider {
 namespace {
 
@@ -14,6 +16,8 @@ using inference::Sampling;
 std::unexpected<Error> cannot(std::string_view what) {
   return fail(ErrorCode::unsupported, fmt::format("this provider's protocol cannot carry {}", what));
 }
+
+constexpr std::int32_t kMlxMaxTokens = 16'384;  // where the client gives none; mlx_lm.server would stop at 512
 
 bool is_llama(Dialect d) { return d == Dialect::llama_server || d == Dialect::hearth; }
 bool is_engine(Dialect d) { return is_llama(d) || d == Dialect::vllm || d == Dialect::sglang; }
@@ -44,7 +48,37 @@ class Writer {
   std::string missing_;
 };
 
+Result<> add_logit_bias(const Sampling& s, Json& out) {
+  for (const inference::LogitBias& bias : s.logit_bias) {
+    const auto* id = std::get_if<std::int32_t>(&bias.token);
+    if (id == nullptr) return cannot("a logit_bias for text");
+    // OpenAI's range; -100 bans there what -infinity bans here.
+    out["logit_bias"][std::to_string(*id)] =
+        std::isfinite(bias.bias) ? std::clamp(bias.bias, -100.0F, 100.0F) : -100.0F;
+  }
+  return {};
+}
+
+/// What mlx_lm.server reads; what it does not know it ignores without a word.
+Result<> add_mlx_sampling(const Sampling& s, Json& out) {
+  static constexpr std::array<std::string_view, 8> kCarried{
+      "temperature", "top_p", "top_k", "seed", "min_p", "repeat_penalty", "logit_bias", "xtc_probability"};
+  if (const auto name = uncarried(s, kCarried)) return cannot(*name);
+  Writer w{out, Dialect::mlx};
+  w.put(s.seed, "seed", true);
+  w.put(s.temperature, "temperature", true);
+  w.put(s.top_p, "top_p", true);
+  if (s.top_k) out["top_k"] = std::max(*s.top_k, 0);  // it fails at a negative one
+  w.put(s.min_p, "min_p", true);
+  w.put(s.repeat_penalty, "repetition_penalty", true);
+  if (s.repeat_last_n.value_or(0) > 0) out["repetition_context_size"] = *s.repeat_last_n;
+  w.put(s.xtc_probability, "xtc_probability", true);
+  w.put(s.xtc_threshold, "xtc_threshold", true);
+  return add_logit_bias(s, out);
+}
+
 Result<> add_sampling(Dialect dialect, const Sampling& s, Json& out) {
+  if (dialect == Dialect::mlx) return add_mlx_sampling(s, out);
   const bool llama = is_llama(dialect);
   const bool engine = is_engine(dialect);
   Writer w{out, dialect};
@@ -76,13 +110,7 @@ Result<> add_sampling(Dialect dialect, const Sampling& s, Json& out) {
   w.put(s.adaptive_decay, "adaptive_decay", llama);
   w.put(s.min_keep, "min_keep", llama);
   w.put(s.samplers, "samplers", llama);
-  for (const inference::LogitBias& bias : s.logit_bias) {
-    const auto* id = std::get_if<std::int32_t>(&bias.token);
-    if (id == nullptr) return cannot("a logit_bias for text");
-    // OpenAI's range; -100 bans there what -infinity bans here.
-    out["logit_bias"][std::to_string(*id)] =
-        std::isfinite(bias.bias) ? std::clamp(bias.bias, -100.0F, 100.0F) : -100.0F;
-  }
+  HEARTH_CHECKED(add_logit_bias(s, out));
   return w.result();
 }
 
@@ -155,6 +183,12 @@ std::string regex_of(const std::vector<std::string>& choices) {
 }
 
 Result<> add_generation(Dialect dialect, const inference::Generation& generation, bool chat, Json& out) {
+  if (dialect == Dialect::mlx) {
+    if (generation.n != 1) return cannot("n, several answers to one prompt");
+    if (generation.logprobs) return cannot("logprobs");  // its streams have none
+    if (generation.constraint.kind != inference::Constraint::Kind::none) return cannot("a constraint for the output");
+    out["max_tokens"] = kMlxMaxTokens;
+  }
   if (generation.max_tokens) {
     const bool renamed = chat && dialect == Dialect::openai;  // its reasoning models refuse the old name
     out[renamed ? "max_completion_tokens" : "max_tokens"] = *generation.max_tokens;

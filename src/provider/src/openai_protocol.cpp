@@ -42,11 +42,26 @@ HttpCall forwarded(Dialect dialect, const inference::ChatRequest& request) {
   return edited_call("/v1/chat/completions", request.verbatim->body, edits);
 }
 
+/// mlx_lm.server drops what it does not know without a word, so a chat is translated and what would be lost refused.
+/// Fields that Hearth does not know are its own, perhaps: they go along.
+Result<HttpCall> mlx_chat(const inference::ChatRequest& request) {
+  HEARTH_TRY(Json body, openai_chat_body(Dialect::mlx, request));
+  const bool same_wire = request.verbatim && request.verbatim->wire == inference::Wire::openai;
+  if (!same_wire || !request.verbatim->beyond) return call("/v1/chat/completions", body);
+  if (request.verbatim->beyond->code != ErrorCode::invalid_request) return std::unexpected{*request.verbatim->beyond};
+  const Json written = parse_json(*request.verbatim->body);
+  for (const auto& [name, value] : written.items()) {
+    if (!body.contains(name) && name != "tools") body[name] = value;
+  }
+  return call("/v1/chat/completions", body);
+}
+
 class OpenAiProtocol final : public Protocol {
  public:
   explicit OpenAiProtocol(Dialect dialect) : dialect_{dialect} {}
 
   Result<HttpCall> chat(const inference::ChatRequest& request) const override {
+    if (dialect_ == Dialect::mlx) return mlx_chat(request);
     if (may_forward(dialect_, request)) return forwarded(dialect_, request);
     HEARTH_TRY(const Json body, openai_chat_body(dialect_, request));
     return call("/v1/chat/completions", body);

@@ -50,7 +50,7 @@ Json message_of(Dialect dialect, const Message& message) {
   return out;
 }
 
-Result<> add_tools(const ChatRequest& request, Json& out) {
+Result<> add_tool_list(const ChatRequest& request, Json& out) {
   for (const inference::Tool& tool : request.tools) {
     Json parameters = parse_json(tool.parameters);
     if (!parameters.is_object())
@@ -60,6 +60,21 @@ Result<> add_tools(const ChatRequest& request, Json& out) {
     if (tool.strict) function["strict"] = true;
     out["tools"].push_back({{"type", "function"}, {"function", std::move(function)}});
   }
+  return {};
+}
+
+/// mlx_lm.server ignores tool_choice and parallel_tool_calls: only what it does by itself may be asked of it.
+Result<> add_mlx_tools(const ChatRequest& request, Json& out) {
+  if (request.tools.empty()) return {};
+  using Mode = inference::ToolChoice::Mode;
+  const Mode mode = request.tool_choice.mode;
+  if (mode == Mode::required || mode == Mode::named) return cannot("a tool_choice that demands");
+  if (!request.parallel_tool_calls.value_or(true)) return cannot("parallel_tool_calls: false");
+  return mode == Mode::none ? Result<>{} : add_tool_list(request, out);
+}
+
+Result<> add_tools(const ChatRequest& request, Json& out) {
+  HEARTH_CHECKED(add_tool_list(request, out));
   if (request.tools.empty()) return {};
   using Mode = inference::ToolChoice::Mode;
   switch (request.tool_choice.mode) {
@@ -75,8 +90,9 @@ Result<> add_tools(const ChatRequest& request, Json& out) {
 }
 
 Result<> add_reasoning(Dialect dialect, const inference::Reasoning& reasoning, Json& out) {
-  if (!reasoning.effort.empty()) out["reasoning_effort"] = reasoning.effort;
-  const bool templates = dialect != Dialect::openai && dialect != Dialect::mlx && dialect != Dialect::compatible;
+  const bool mlx = dialect == Dialect::mlx;  // where templates alone know of efforts
+  if (!reasoning.effort.empty()) (mlx ? out["chat_template_kwargs"] : out)["reasoning_effort"] = reasoning.effort;
+  const bool templates = dialect != Dialect::openai && dialect != Dialect::compatible;
   if (reasoning.enabled) {
     if (templates) {
       out["chat_template_kwargs"]["enable_thinking"] = *reasoning.enabled;
@@ -96,7 +112,7 @@ Result<> add_reasoning(Dialect dialect, const inference::Reasoning& reasoning, J
 Result<> add_template(Dialect dialect, const ChatRequest& request, Json& out) {
   if (!request.template_override.empty()) return cannot("a chat template of the request");
   const bool templates = dialect == Dialect::vllm || dialect == Dialect::sglang || dialect == Dialect::llama_server ||
-                         dialect == Dialect::hearth;
+                         dialect == Dialect::hearth || dialect == Dialect::mlx;
   if (!request.template_arguments.empty() && !templates) return cannot("arguments for the chat template");
   for (const auto& [name, text] : request.template_arguments) out["chat_template_kwargs"][name] = parse_json(text);
   if (request.continue_final_message) {
@@ -125,7 +141,7 @@ Result<Json> openai_chat_body(Dialect dialect, const ChatRequest& request) {
     out["messages"].push_back({{"role", "system"}, {"content", request.system_default}});
   }
   for (const Message& message : request.messages) out["messages"].push_back(message_of(dialect, message));
-  HEARTH_CHECKED(add_tools(request, out));
+  HEARTH_CHECKED(dialect == Dialect::mlx ? add_mlx_tools(request, out) : add_tools(request, out));
   HEARTH_CHECKED(add_reasoning(dialect, request.reasoning, out));
   HEARTH_CHECKED(add_template(dialect, request, out));
   HEARTH_CHECKED(add_generation(dialect, request.generation, true, out));
@@ -135,6 +151,10 @@ Result<Json> openai_chat_body(Dialect dialect, const ChatRequest& request) {
 
 Result<Json> openai_completion_body(Dialect dialect, const inference::CompletionRequest& request) {
   Json out{{"model", request.model}};
+  if (dialect == Dialect::mlx && request.suffix) return cannot("a suffix to fill in before");
+  if (dialect == Dialect::mlx && !std::holds_alternative<std::string>(request.prompt)) {
+    return cannot("a prompt of token ids");
+  }
   if (const auto* text = std::get_if<std::string>(&request.prompt)) {
     out["prompt"] = *text;
   } else {
@@ -149,6 +169,7 @@ Result<Json> openai_completion_body(Dialect dialect, const inference::Completion
 }
 
 Result<Json> openai_embedding_body(Dialect dialect, const inference::EmbeddingRequest& request) {
+  if (dialect == Dialect::mlx) return cannot("embeddings");
   Json out{{"model", request.model}, {"input", Json::array()}, {"encoding_format", "float"}};
   for (const auto& input : request.inputs) {
     if (const auto* text = std::get_if<std::string>(&input)) {

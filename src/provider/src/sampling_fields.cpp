@@ -8,7 +8,7 @@
 namespace hearth::provider {
 
 std::optional<std::string_view> uncarried(const inference::Sampling& s, std::span<const std::string_view> carried) {
-  const std::array<std::pair<bool, std::string_view>, 13> asked{{
+  const std::array<std::pair<bool, std::string_view>, 14> asked{{
       {s.temperature.has_value(), "temperature"},
       {s.top_p.has_value(), "top_p"},
       {s.top_k.value_or(0) > 0, "top_k"},
@@ -21,8 +21,9 @@ std::optional<std::string_view> uncarried(const inference::Sampling& s, std::spa
       {!s.logit_bias.empty(), "logit_bias"},
       {s.mirostat.value_or(0) != 0, "mirostat"},
       {s.ignore_eos.value_or(false), "ignore_eos"},
-      {s.dry_multiplier.value_or(0) != 0 || s.xtc_probability.value_or(0) != 0 || s.top_n_sigma.has_value() ||
-           s.dynatemp_range.value_or(0) != 0 || s.samplers.has_value(),
+      {s.xtc_probability.value_or(0) != 0, "xtc_probability"},
+      {s.dry_multiplier.value_or(0) != 0 || s.top_n_sigma.has_value() || s.dynatemp_range.value_or(0) != 0 ||
+           s.samplers.has_value() || s.adaptive_target.has_value(),
        "samplers of llama.cpp"},
   }};
   for (const auto& [set, name] : asked) {
