@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -54,6 +55,45 @@ json stop_sequence_json(const inference::Finished& finished) {
 
 std::string tool_id(const std::string& id) { return id.empty() ? random_id("toolu_") : id; }
 
+json parsed(const inference::Opaque& opaque) {
+  if (opaque.wire != inference::Wire::anthropic) return {};
+  return json::parse(opaque.json, nullptr, /*allow_exceptions=*/false);
+}
+
+bool last_is(const json& content, const char* type) { return !content.empty() && content.back()["type"] == type; }
+
+void add_text(json& content, const std::string& text) {
+  if (!last_is(content, "text")) content.push_back({{"type", "text"}, {"text", ""}});
+  content.back()["text"].get_ref<std::string&>() += text;
+}
+
+void add_thinking(json& content, const std::string& text, const std::string& signature) {
+  if (!last_is(content, "thinking") || content.back()["signature"] != "") {
+    content.push_back({{"type", "thinking"}, {"thinking", ""}, {"signature", ""}});
+  }
+  content.back()["thinking"].get_ref<std::string&>() += text;
+  content.back()["signature"] = signature;
+}
+
+json tool_json(const inference::ToolCall& call) {
+  // Arguments that max_tokens cut off are no JSON; the input is then empty, and stop_reason says why.
+  json input = json::parse(call.arguments, nullptr, /*allow_exceptions=*/false);
+  if (!input.is_object()) input = json::object();
+  return {{"type", "tool_use"}, {"id", tool_id(call.id)}, {"name", call.name}, {"input", std::move(input)}};
+}
+
+void add_opaque(json& content, const inference::Opaque& opaque) {
+  json block = parsed(opaque);
+  if (!block.is_object()) return;
+  if (block["type"] != "citations_delta") {
+    content.push_back(std::move(block));
+  } else if (last_is(content, "text")) {
+    json& citations = content.back()["citations"];
+    if (!citations.is_array()) citations = json::array();
+    citations.push_back(std::move(block["citation"]));
+  }
+}
+
 json model_json(const models::Model& model) {
   return {{"type", "model"},
           {"id", model.name},
@@ -71,6 +111,8 @@ std::string_view stop_reason(const inference::Finished& finished, std::int64_t m
     case inference::FinishReason::length:
       return finished.usage.completion_tokens < max_tokens ? "model_context_window_exceeded" : "max_tokens";
     case inference::FinishReason::tool_calls: return "tool_use";
+    case inference::FinishReason::content_filter: return "refusal";
+    case inference::FinishReason::paused: return "pause_turn";
     case inference::FinishReason::stop: break;
   }
   return "end_turn";
@@ -82,6 +124,7 @@ void MessageStream::event(const inference::Event& event, std::string& out) {
   if (const auto* d = std::get_if<inference::TextDelta>(&event.body)) text(d->text, out);
   if (const auto* d = std::get_if<inference::ReasoningDelta>(&event.body)) thinking(*d, out);
   if (const auto* d = std::get_if<inference::ToolCallDelta>(&event.body)) tool(*d, out);
+  if (const auto* d = std::get_if<inference::Opaque>(&event.body)) opaque(*d, out);
   if (const auto* d = std::get_if<inference::Finished>(&event.body)) finish(*d, out);
 }
 
@@ -104,12 +147,14 @@ void MessageStream::text(const std::string& text, std::string& out) {
 }
 
 void MessageStream::thinking(const inference::ReasoningDelta& thought, std::string& out) {
-  signature_ += thought.signature;
-  if (thought.text.empty()) return;
+  if (thought.text.empty() && thought.signature.empty()) return;
   if (open_ != Block::thinking) {
     open(Block::thinking, {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}}, out);
   }
-  delta("thinking_delta", "thinking", thought.text, out);
+  if (!thought.text.empty()) delta("thinking_delta", "thinking", thought.text, out);
+  if (thought.signature.empty()) return;
+  signature_ = thought.signature;
+  close(out);
 }
 
 void MessageStream::tool(const inference::ToolCallDelta& call, std::string& out) {
@@ -119,6 +164,24 @@ void MessageStream::tool(const inference::ToolCallDelta& call, std::string& out)
          out);
   }
   if (!call.arguments.empty()) delta("input_json_delta", "partial_json", call.arguments, out);
+}
+
+/// A block of its own, the opening of a text that has more than words, or a citation of the open text.
+void MessageStream::opaque(const inference::Opaque& opaque, std::string& out) {
+  json block = parsed(opaque);
+  if (!block.is_object()) return;
+  if (block["type"] == "citations_delta") {
+    if (open_ != Block::text) return;
+    append_sse("content_block_delta", {{"type", "content_block_delta"}, {"index", index_}, {"delta", std::move(block)}},
+               out);
+    return;
+  }
+  if (block["type"] == "text") return open(Block::text, block, out);
+  // The input of a tool comes in deltas, as from Anthropic: clients that put blocks together expect it there.
+  const json input = block.contains("input") ? std::exchange(block["input"], json::object()) : json{};
+  open(Block::opaque, block, out);
+  if (!input.empty()) delta("input_json_delta", "partial_json", dump(input), out);
+  close(out);
 }
 
 void MessageStream::finish(const inference::Finished& finished, std::string& out) {
@@ -157,16 +220,15 @@ void MessageStream::close(std::string& out) {
 
 std::string message_body(const Head& head, const CollectedChoice& choice) {
   json content = json::array();
-  if (!choice.reasoning.empty()) {
-    content.push_back({{"type", "thinking"}, {"thinking", choice.reasoning}, {"signature", choice.signature}});
-  }
-  if (!choice.text.empty()) content.push_back({{"type", "text"}, {"text", choice.text}});
-  for (const inference::ToolCall& call : choice.tool_calls) {
-    // Arguments that max_tokens cut off are no JSON; the input is then empty, and stop_reason says why.
-    json input = json::parse(call.arguments, nullptr, /*allow_exceptions=*/false);
-    if (!input.is_object()) input = json::object();
-    content.push_back(
-        {{"type", "tool_use"}, {"id", tool_id(call.id)}, {"name", call.name}, {"input", std::move(input)}});
+  for (const ContentBlock& block : choice.blocks) {
+    switch (block.kind) {
+      case ContentBlock::Kind::reasoning:
+        add_thinking(content, choice.reasoning.substr(block.begin, block.size), block.signature);
+        break;
+      case ContentBlock::Kind::text: add_text(content, choice.text.substr(block.begin, block.size)); break;
+      case ContentBlock::Kind::tool_call: content.push_back(tool_json(choice.tool_calls[block.begin])); break;
+      case ContentBlock::Kind::opaque: add_opaque(content, block.opaque); break;
+    }
   }
   json message = message_json(head, std::move(content), usage_json(choice.finished.usage));
   message["stop_reason"] = stop_reason(choice.finished, head.max_tokens);

@@ -26,8 +26,8 @@ struct Head {
   std::int64_t max_tokens = 0;
 };
 
-/// end_turn | stop_sequence | max_tokens | model_context_window_exceeded | tool_use. An answer that ended by length
-/// before `max_tokens` met the end of the context.
+/// end_turn | stop_sequence | max_tokens | model_context_window_exceeded | tool_use | refusal | pause_turn. An answer
+/// that ended by length before `max_tokens` met the end of the context.
 std::string_view stop_reason(const inference::Finished& finished, std::int64_t max_tokens);
 
 /// A silent stream is kept alive by Anthropic's own ping instead of a comment.
@@ -42,12 +42,13 @@ class MessageStream : public StreamEncoder {
   void failed(const Error& error, std::string& out) override;
 
  private:
-  enum class Block : std::uint8_t { none, thinking, text, tool };
+  enum class Block : std::uint8_t { none, thinking, text, tool, opaque };
 
   void start(const inference::PromptDone& prompt, std::string& out);
   void text(const std::string& text, std::string& out);
   void thinking(const inference::ReasoningDelta& thought, std::string& out);
   void tool(const inference::ToolCallDelta& delta, std::string& out);
+  void opaque(const inference::Opaque& opaque, std::string& out);
   void finish(const inference::Finished& finished, std::string& out);
   void open(Block kind, const nlohmann::json& block, std::string& out);
   void delta(std::string_view type, std::string_view field, std::string_view text, std::string& out) const;

@@ -43,7 +43,9 @@ const char* stop_type(const inference::Finished& finished) {
     case FinishReason::length: return "limit";
     case FinishReason::stop_sequence: return "word";
     case FinishReason::stop:
-    case FinishReason::tool_calls: break;
+    case FinishReason::tool_calls:
+    case FinishReason::content_filter:
+    case FinishReason::paused: break;
   }
   return "eos";
 }

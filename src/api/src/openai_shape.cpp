@@ -41,9 +41,11 @@ std::int64_t unix_seconds(WallClock::time_point at) {
 std::string_view finish_word(inference::FinishReason reason) {
   switch (reason) {
     case inference::FinishReason::stop:
-    case inference::FinishReason::stop_sequence: return "stop";
+    case inference::FinishReason::stop_sequence:
+    case inference::FinishReason::paused: return "stop";
     case inference::FinishReason::length: return "length";
     case inference::FinishReason::tool_calls: return "tool_calls";
+    case inference::FinishReason::content_filter: return "content_filter";
   }
   return "stop";
 }

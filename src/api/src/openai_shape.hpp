@@ -18,7 +18,7 @@ std::string dump(const Json& value);
 
 std::int64_t unix_seconds(WallClock::time_point at);
 
-/// "stop", "length" or "tool_calls".
+/// "stop", "length", "tool_calls" or "content_filter".
 std::string_view finish_word(inference::FinishReason reason);
 
 /// usage of chat and completions, appended as text.

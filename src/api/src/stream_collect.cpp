@@ -18,11 +18,41 @@ void append(std::vector<T>& to, std::vector<T>& from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-void add_tool_call(std::vector<ToolCall>& calls, ToolCallDelta& delta) {
-  if (delta.index >= calls.size()) calls.resize(delta.index + 1);
-  ToolCall& call = calls[delta.index];
+/// Of `size` bytes that are about to be added, or of one more call.
+void add_block(CollectedChoice& choice, ContentBlock::Kind kind, std::size_t begin, std::size_t size) {
+  const bool open = !choice.blocks.empty() && choice.blocks.back().kind == kind &&
+                    kind != ContentBlock::Kind::tool_call && choice.blocks.back().signature.empty();
+  if (open) {
+    choice.blocks.back().size += size;
+  } else {
+    choice.blocks.push_back({.kind = kind, .begin = begin, .size = size});
+  }
+}
+
+void add_text(CollectedChoice& choice, TextDelta& delta) {
+  if (!delta.text.empty()) add_block(choice, ContentBlock::Kind::text, choice.text.size(), delta.text.size());
+  choice.text += delta.text;
+  choice.refused = choice.refused || delta.refusal;
+  append(choice.logprobs, delta.logprobs);
+  append(choice.tokens, delta.tokens);
+}
+
+void add_reasoning(CollectedChoice& choice, ReasoningDelta& delta) {
+  if (delta.text.empty() && delta.signature.empty()) return;
+  add_block(choice, ContentBlock::Kind::reasoning, choice.reasoning.size(), delta.text.size());
+  choice.reasoning += delta.text;
+  choice.blocks.back().signature = std::move(delta.signature);
+}
+
+void add_tool_call(CollectedChoice& choice, ToolCallDelta& delta) {
+  while (choice.tool_calls.size() <= delta.index) {
+    add_block(choice, ContentBlock::Kind::tool_call, choice.tool_calls.size(), 0);
+    choice.tool_calls.emplace_back();
+  }
+  ToolCall& call = choice.tool_calls[delta.index];
   if (!delta.id.empty()) call.id = std::move(delta.id);
   if (!delta.name.empty()) call.name = std::move(delta.name);
+  if (!delta.signature.empty()) call.signature = std::move(delta.signature);
   call.arguments += delta.arguments;
 }
 
@@ -63,22 +93,17 @@ void add_event(std::vector<CollectedChoice>& choices, Event event) {
   const auto index = static_cast<std::size_t>(std::max(event.choice, 0));
   if (index >= choices.size()) choices.resize(index + 1);
   CollectedChoice& choice = choices[index];
-  std::visit(Overloaded{
-                 [&](PromptDone& e) { choice.prompt = std::move(e); },
-                 [&](TextDelta& e) {
-                   choice.text += e.text;
-                   append(choice.logprobs, e.logprobs);
-                   append(choice.tokens, e.tokens);
-                 },
-                 [&](ReasoningDelta& e) {
-                   choice.reasoning += e.text;
-                   choice.signature += e.signature;
-                 },
-                 [&](ToolCallDelta& e) { add_tool_call(choice.tool_calls, e); },
-                 [&](Finished& e) { choice.finished = std::move(e); },
-                 [](Failed&) {},
-             },
-             event.body);
+  std::visit(
+      Overloaded{
+          [&](PromptDone& e) { choice.prompt = std::move(e); },
+          [&](TextDelta& e) { add_text(choice, e); },
+          [&](ReasoningDelta& e) { add_reasoning(choice, e); },
+          [&](ToolCallDelta& e) { add_tool_call(choice, e); },
+          [&](Opaque& e) { choice.blocks.push_back({.kind = ContentBlock::Kind::opaque, .opaque = std::move(e)}); },
+          [&](Finished& e) { choice.finished = std::move(e); },
+          [](Failed&) {},
+      },
+      event.body);
 }
 
 Task<Result<std::vector<CollectedChoice>>> async_collect(Call& call, std::vector<StreamSource> sources) {

@@ -9,13 +9,24 @@
 
 namespace hearth::api {
 
+/// What comes next in an answer: more of the reasoning or of the text, another tool call, something opaque.
+struct ContentBlock {
+  enum class Kind : std::uint8_t { reasoning, text, tool_call, opaque };
+  Kind kind = Kind::text;
+  std::size_t begin = 0;    // in the reasoning or the text; of a call: its place among the calls
+  std::size_t size = 0;     // in bytes
+  std::string signature{};  // of the reasoning that ends here
+  inference::Opaque opaque{};
+};
+
 /// One choice, whole.
 struct CollectedChoice {
   inference::PromptDone prompt;
   std::string text;
+  bool refused = false;  // the text says why there is no answer
   std::string reasoning;
-  std::string signature;  // of the reasoning
   std::vector<inference::ToolCall> tool_calls;
+  std::vector<ContentBlock> blocks;  // the order of all this
   std::vector<inference::TokenLogprob> logprobs;
   std::vector<inference::TokenId> tokens;
   inference::Finished finished;

@@ -48,6 +48,19 @@ std::vector<json> parse(const std::string& bytes) {
   return out;
 }
 
+/// The same as one message.
+json gathered(const std::vector<Event>& events) {
+  std::vector<CollectedChoice> choices;
+  for (const Event& event : events) add_event(choices, event);
+  return json::parse(
+      message_body(Head{.id = "msg_1", .request_id = "req_1", .model = "m", .max_tokens = 100}, choices.at(0)));
+}
+
+Event text(std::string words) { return {0, TextDelta{.text = std::move(words), .logprobs = {}, .tokens = {}}}; }
+Event opaque(std::string block) {
+  return {0, inference::Opaque{.wire = inference::Wire::anthropic, .json = std::move(block)}};
+}
+
 std::string shape(const std::string& bytes) {
   std::string out;
   for (const json& event : parse(bytes)) {
@@ -129,24 +142,89 @@ TEST(AnthropicStream, TellsTheEndOfTheContextFromTheEndOfMaxTokens) {
 }
 
 TEST(AnthropicMessage, IsOneObjectWithTypedBlocks) {
-  CollectedChoice choice;
-  choice.finished = finished(FinishReason::stop_sequence);
-  choice.finished.stop_sequence = "END";
-  choice.reasoning = "hm";
-  choice.text = "ab";
-  choice.tool_calls = {{.id = "t", .name = "f", .arguments = "{\"x\":1}"},
-                       {.id = "u", .name = "g", .arguments = "{\"cut"}};
+  Finished end = finished(FinishReason::stop_sequence);
+  end.stop_sequence = "END";
+  const json message = gathered({{0, ReasoningDelta{"hm"}},
+                                 text("a"),
+                                 text("b"),
+                                 {0, ToolCallDelta{.index = 0, .id = "t", .name = "f", .arguments = "{\"x\":1}"}},
+                                 {0, ToolCallDelta{.index = 1, .id = "u", .name = "g", .arguments = "{\"cut"}},
+                                 {0, end}});
 
-  const std::string body =
-      message_body(Head{.id = "msg_1", .request_id = "req_1", .model = "m", .max_tokens = 100}, choice);
-
-  EXPECT_EQ(json::parse(body), json::parse(R"({
+  EXPECT_EQ(message, json::parse(R"({
     "id":"msg_1","type":"message","role":"assistant","model":"m",
     "content":[{"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"ab"},
                {"type":"tool_use","id":"t","name":"f","input":{"x":1}},
                {"type":"tool_use","id":"u","name":"g","input":{}}],
     "stop_reason":"stop_sequence","stop_sequence":"END",
     "usage":{"input_tokens":7,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,"output_tokens":7}})"));
+}
+
+/// Two sealed thoughts, one of them without words, around a hidden one; a search and a text that cites.
+const std::vector<Event> kRich{{0, ReasoningDelta{"one", "s1"}},
+                               opaque(R"({"type":"redacted_thinking","data":"x"})"),
+                               {0, ReasoningDelta{"", "s2"}},
+                               text("I look."),
+                               opaque(R"({"type":"server_tool_use","id":"t","name":"web_search","input":{"q":"a"}})"),
+                               opaque(R"({"type":"text","text":"","citations":[]})"),
+                               text("It is."),
+                               opaque(R"({"type":"citations_delta","citation":{"url":"u"}})"),
+                               opaque(R"({"type":"text","text":""})"),
+                               text("So."),
+                               {0, inference::Opaque{.wire = inference::Wire::gemini, .json = R"({"x":1})"}},
+                               {0, finished(FinishReason::paused)}};
+
+TEST(AnthropicMessage, KeepsTheOrderOfBlocksAndWhatOnlyAnthropicSays) {
+  const json message = gathered(kRich);
+  EXPECT_EQ(message["content"], json::parse(R"([
+    {"type":"thinking","thinking":"one","signature":"s1"},
+    {"type":"redacted_thinking","data":"x"},
+    {"type":"thinking","thinking":"","signature":"s2"},
+    {"type":"text","text":"I look."},
+    {"type":"server_tool_use","id":"t","name":"web_search","input":{"q":"a"}},
+    {"type":"text","text":"It is.","citations":[{"url":"u"}]},
+    {"type":"text","text":"So."}])"));
+  EXPECT_EQ(message["stop_reason"], "pause_turn");
+}
+
+TEST(AnthropicStream, KeepsTheOrderOfBlocksAndWhatOnlyAnthropicSays) {
+  const std::string bytes = streamed(kRich);
+  EXPECT_EQ(shape(bytes),
+            "message_start\nping\n"
+            "content_block_start0:thinking\n"
+            "content_block_delta0:thinking_delta\n"
+            "content_block_delta0:signature_delta\n"
+            "content_block_stop0\n"
+            "content_block_start1:redacted_thinking\n"
+            "content_block_stop1\n"
+            "content_block_start2:thinking\n"
+            "content_block_delta2:signature_delta\n"
+            "content_block_stop2\n"
+            "content_block_start3:text\n"
+            "content_block_delta3:text_delta\n"
+            "content_block_stop3\n"
+            "content_block_start4:server_tool_use\n"
+            "content_block_delta4:input_json_delta\n"
+            "content_block_stop4\n"
+            "content_block_start5:text\n"
+            "content_block_delta5:text_delta\n"
+            "content_block_delta5:citations_delta\n"
+            "content_block_stop5\n"
+            "content_block_start6:text\n"
+            "content_block_delta6:text_delta\n"
+            "content_block_stop6\n"
+            "message_delta\nmessage_stop\n");
+  const auto events = parse(bytes);
+  EXPECT_EQ(events[4]["delta"]["signature"], "s1");
+  EXPECT_EQ(events[6]["content_block"], json::parse(R"({"type":"redacted_thinking","data":"x"})"));
+  EXPECT_EQ(events[9]["delta"]["signature"], "s2");
+  EXPECT_EQ(events[15]["delta"]["partial_json"], R"({"q":"a"})");
+  EXPECT_EQ(events[19]["delta"]["citation"], json::parse(R"({"url":"u"})"));
+}
+
+TEST(AnthropicStream, SaysWhyItStopped) {
+  EXPECT_EQ(stop_reason(finished(FinishReason::content_filter), 7), "refusal");
+  EXPECT_EQ(stop_reason(finished(FinishReason::paused), 7), "pause_turn");
 }
 
 TEST(AnthropicModels, ListInTheirPageShape) {

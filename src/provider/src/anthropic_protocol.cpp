@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
 #include <utility>
 
+#include "anthropic_blocks.hpp"
 #include "anthropic_request.hpp"
 #include "hearth/net/sse.hpp"
 #include "protocol.hpp"
@@ -20,7 +20,9 @@ inference::FinishReason reason_of(const std::string& name) {
   if (name == "max_tokens" || name == "model_context_window_exceeded") return inference::FinishReason::length;
   if (name == "stop_sequence") return inference::FinishReason::stop_sequence;
   if (name == "tool_use") return inference::FinishReason::tool_calls;
-  return inference::FinishReason::stop;  // end_turn, refusal, pause_turn
+  if (name == "refusal") return inference::FinishReason::content_filter;
+  if (name == "pause_turn") return inference::FinishReason::paused;
+  return inference::FinishReason::stop;  // end_turn, and what later versions add
 }
 
 ErrorCode code_of(const std::string& type) {
@@ -65,8 +67,9 @@ class AnthropicDecoder final : public AnswerDecoder {
     if (!json.is_object()) return end_with(upstream("an event of the stream is no JSON object"), out);
     const std::string type = text_at(json, "type");
     if (type == "message_start") return start(at(json, "message"), out);
-    if (type == "content_block_start") return open_block(json, out);
-    if (type == "content_block_delta") return add_delta(json, out);
+    if (type == "content_block_start") return blocks_.start(count_at(json, "index"), at(json, "content_block"), out);
+    if (type == "content_block_delta") return blocks_.delta(count_at(json, "index"), at(json, "delta"), out);
+    if (type == "content_block_stop") return blocks_.stop(count_at(json, "index"), out);
     if (type == "message_delta") {
       note_usage(at(json, "usage"));
       const Json& delta = at(json, "delta");
@@ -79,7 +82,7 @@ class AnthropicDecoder final : public AnswerDecoder {
       Error out_error = upstream(shortened(text_at(error, "message")));
       out_error.code = code_of(text_at(error, "type"));
       end_with(std::move(out_error), out);
-    }  // ping, content_block_stop, and what later versions add
+    }  // ping, and what later versions add
   }
 
   void start(const Json& message, std::vector<Event>& out) {
@@ -89,33 +92,6 @@ class AnthropicDecoder final : public AnswerDecoder {
         {.choice = 0,
          .body = inference::PromptDone{
              .prompt_tokens = usage_.prompt_tokens, .cached_tokens = usage_.cached_tokens, .prompt_logprobs = {}}});
-  }
-
-  void open_block(const Json& json, std::vector<Event>& out) {
-    const Json& block = at(json, "content_block");
-    if (text_at(block, "type") != "tool_use") return;
-    const std::size_t call = calls_.size();
-    calls_[count_at(json, "index")] = call;
-    out.push_back({.choice = 0,
-                   .body = inference::ToolCallDelta{
-                       .index = call, .id = text_at(block, "id"), .name = text_at(block, "name"), .arguments = {}}});
-  }
-
-  void add_delta(const Json& json, std::vector<Event>& out) {
-    const Json& delta = at(json, "delta");
-    if (std::string text = text_at(delta, "text"); !text.empty()) {
-      out.push_back({.choice = 0, .body = inference::TextDelta{.text = std::move(text), .logprobs = {}, .tokens = {}}});
-    } else if (std::string thought = text_at(delta, "thinking"); !thought.empty()) {
-      out.push_back({.choice = 0, .body = inference::ReasoningDelta{std::move(thought)}});
-    } else if (std::string seal = text_at(delta, "signature"); !seal.empty()) {
-      out.push_back({.choice = 0, .body = inference::ReasoningDelta{.text = {}, .signature = std::move(seal)}});
-    } else if (std::string piece = text_at(delta, "partial_json"); !piece.empty()) {
-      const auto call = calls_.find(count_at(json, "index"));
-      if (call == calls_.end()) return;
-      out.push_back({.choice = 0,
-                     .body = inference::ToolCallDelta{
-                         .index = call->second, .id = {}, .name = {}, .arguments = std::move(piece)}});
-    }
   }
 
   void note_usage(const Json& usage) {
@@ -131,6 +107,7 @@ class AnthropicDecoder final : public AnswerDecoder {
   void end(std::vector<Event>& out) {
     if (!reason_) return end_with(upstream("the answer ended without a reason"), out);
     ended_ = true;
+    blocks_.stop_all(out);
     out.push_back({.choice = 0,
                    .body = inference::Finished{
                        .reason = *reason_, .stop_sequence = stop_sequence_, .usage = usage_, .timings = {}}});
@@ -145,7 +122,7 @@ class AnthropicDecoder final : public AnswerDecoder {
   inference::Usage usage_;
   std::optional<inference::FinishReason> reason_;
   std::string stop_sequence_;
-  std::map<std::int64_t, std::size_t> calls_;  // content block to tool call
+  AnthropicBlocks blocks_;
   bool ended_ = false;
 };
 

@@ -18,14 +18,16 @@ using ::testing::HasSubstr;
 std::string shown(const Event& event) {
   struct {
     std::string operator()(const inference::PromptDone& e) const { return "prompt " + std::to_string(e.prompt_tokens); }
-    std::string operator()(const inference::TextDelta& e) const { return "text " + e.text; }
+    std::string operator()(const inference::TextDelta& e) const { return (e.refusal ? "refusal " : "text ") + e.text; }
     std::string operator()(const inference::ReasoningDelta& e) const { return "thought " + e.text; }
+    std::string operator()(const inference::Opaque& e) const { return "opaque " + e.json; }
     std::string operator()(const inference::ToolCallDelta& e) const {
       const bool made = e.id.size() == std::string_view{"call_"}.size() + 24;  // by random_id
       return "call " + std::to_string(e.index) + " " + (made ? "made" : e.id) + " " + e.name + " " + e.arguments;
     }
     std::string operator()(const inference::Finished& e) const {
-      static constexpr const char* kReasons[] = {"stop", "stop_sequence", "length", "tool_calls"};
+      static constexpr const char* kReasons[] = {"stop",       "stop_sequence",  "length",
+                                                 "tool_calls", "content_filter", "paused"};
       return std::string{"finished "} + kReasons[static_cast<int>(e.reason)] + " " +
              std::to_string(e.usage.prompt_tokens) + "+" + std::to_string(e.usage.completion_tokens);
     }

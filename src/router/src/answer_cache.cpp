@@ -164,9 +164,11 @@ std::size_t bytes_of(const inference::Event& event) {
       bytes += sizeof one + one.bytes.size() + one.top.size() * (sizeof(inference::TokenLogprob::Alternative) + 8);
     }
   } else if (const auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) {
-    bytes += thought->text.size();
+    bytes += thought->text.size() + thought->signature.size();
   } else if (const auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
-    bytes += call->id.size() + call->name.size() + call->arguments.size();
+    bytes += call->id.size() + call->name.size() + call->arguments.size() + call->signature.size();
+  } else if (const auto* opaque = std::get_if<inference::Opaque>(&event.body)) {
+    bytes += opaque->json.size();
   } else if (const auto* prompt = std::get_if<inference::PromptDone>(&event.body)) {
     bytes += prompt->prompt_logprobs.size() * sizeof(inference::TokenLogprob);
   }

@@ -63,10 +63,11 @@ struct TextDelta {
   std::string text;
   std::vector<TokenLogprob> logprobs;
   std::vector<TokenId> tokens;
+  bool refusal = false;  // it says why there is no answer, where the protocol keeps that apart
 };
 struct ReasoningDelta {
   std::string text;
-  std::string signature{};  // the provider's seal of all of it, to be handed back unchanged; comes last
+  std::string signature{};  // Anthropic's seal of the block that ends here, to be handed back unchanged
 };
 /// A new index opens a call; `id` and `name` come with the first delta of an index, arguments may come in pieces.
 struct ToolCallDelta {
@@ -74,6 +75,14 @@ struct ToolCallDelta {
   std::string id;
   std::string name;
   std::string arguments;
+  std::string signature{};  // Gemini's seal of the thoughts before the call
+};
+/// What only its own protocol has a word for. Encoders of that protocol write it back where it stood, others leave it
+/// out. JSON text: a content block or a delta of citations (Anthropic), members of a candidate (Gemini), members of a
+/// delta (OpenAI).
+struct Opaque {
+  Wire wire = Wire::none;
+  std::string json;
 };
 
 enum class FinishReason : std::uint8_t {
@@ -81,6 +90,8 @@ enum class FinishReason : std::uint8_t {
   stop_sequence,  // one of Generation::stop
   length,         // max_tokens, the time limit or the context
   tool_calls,
+  content_filter,  // the model refused, or a filter took the rest away
+  paused,          // the server wants the answer back to go on with it
 };
 
 struct Finished {
@@ -100,14 +111,14 @@ struct Failed {
 /// A stream ends after every choice has Finished, or with one Failed.
 struct Event {
   std::int32_t choice = 0;
-  std::variant<PromptDone, TextDelta, ReasoningDelta, ToolCallDelta, Finished, Failed> body;
+  std::variant<PromptDone, TextDelta, ReasoningDelta, ToolCallDelta, Opaque, Finished, Failed> body;
 };
 
 /// Something a client can use: what comes before it is a promise.
 inline bool is_content(const Event& event) {
   if (const auto* text = std::get_if<TextDelta>(&event.body)) return !text->text.empty();
   if (const auto* thought = std::get_if<ReasoningDelta>(&event.body)) return !thought->text.empty();
-  return std::holds_alternative<ToolCallDelta>(event.body) || std::holds_alternative<Finished>(event.body);
+  return !std::holds_alternative<PromptDone>(event.body) && !std::holds_alternative<Failed>(event.body);
 }
 
 }  // namespace hearth::inference

@@ -48,7 +48,8 @@ using ContentPart = std::variant<TextPart, ImagePart>;
 struct ToolCall {
   std::string id;
   std::string name;
-  std::string arguments;  // JSON text of an object
+  std::string arguments;    // JSON text of an object
+  std::string signature{};  // Gemini's, to be handed back unchanged
 };
 
 struct Message {
