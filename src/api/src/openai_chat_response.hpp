@@ -25,12 +25,15 @@ class ChatEncoder : public StreamEncoder {
   void close(std::string& out) const;
   void text(std::int32_t choice, const inference::TextDelta& delta, std::string& out) const;
   void tool(std::int32_t choice, const inference::ToolCallDelta& delta, std::string& out) const;
+  void refusal(std::int32_t choice, const std::string& text, std::string& out);
+  void opaque(std::int32_t choice, const inference::Opaque& opaque, std::string& out) const;
   void finish(std::int32_t choice, const inference::Finished& finished, std::string& out);
 
   std::string head_;  // data: {"id":…,"choices":[
   std::string tail_;  // …}\n\n
   bool include_usage_;
   inference::Usage usage_;
+  std::vector<bool> refused_;  // by choice
 };
 
 }  // namespace hearth::api::openai

@@ -70,7 +70,13 @@ OutputItem& ResponseObject::open(OutputItem::Kind kind) {
 std::string_view ResponseObject::status() const noexcept {
   if (error_) return "failed";
   if (!finished_) return "in_progress";
-  return finished_->reason == inference::FinishReason::length ? "incomplete" : "completed";
+  return incomplete_reason().empty() ? "completed" : "incomplete";
+}
+
+std::string_view ResponseObject::incomplete_reason() const noexcept {
+  if (!finished_) return {};
+  if (finished_->reason == inference::FinishReason::length) return "max_output_tokens";
+  return finished_->reason == inference::FinishReason::content_filter ? "content_filter" : "";
 }
 
 std::string_view ResponseObject::status_of(std::size_t index) const noexcept {
@@ -88,7 +94,7 @@ Json ResponseObject::json() const {
            {"status", status()},
            {"background", false},
            {"error", error_ ? Json{{"code", traits(error_->code).name}, {"message", error_->message}} : Json{}},
-           {"incomplete_details", incomplete ? Json{{"reason", "max_output_tokens"}} : Json{}},
+           {"incomplete_details", incomplete ? Json{{"reason", incomplete_reason()}} : Json{}},
            {"model", head_.model},
            {"output", std::move(output)}};
   out.update(echo_);

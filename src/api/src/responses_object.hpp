@@ -45,6 +45,8 @@ class ResponseObject {
   inference::Message message() const;
 
  private:
+  std::string_view incomplete_reason() const noexcept;
+
   Head head_;
   Json echo_;
   std::vector<OutputItem> items_;

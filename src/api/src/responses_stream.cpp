@@ -133,6 +133,7 @@ void ResponsesEncoder::event(const Event& event, std::string& out) {
   if (const auto* delta = std::get_if<TextDelta>(&event.body)) {
     text(*delta, out);
   } else if (const auto* thought = std::get_if<ReasoningDelta>(&event.body)) {
+    if (thought->text.empty()) return;
     const std::size_t before = response_.items().size();
     OutputItem& reasoning = item(Kind::reasoning, out);
     if (response_.items().size() != before) announce(out);

@@ -88,6 +88,46 @@ TEST_F(OpenAiChatTest, StreamsReasoningToolCallsAndLogprobs) {
   EXPECT_EQ(data[6]["choices"][0]["finish_reason"], "tool_calls");
 }
 
+/// What an OpenAI server said that no native event says, and a refusal.
+Script odd(std::string words, bool refusal, FinishReason reason) {
+  TextDelta delta{std::move(words), {}, {}};
+  delta.refusal = refusal;
+  const auto opaque = [](inference::Wire wire, std::string json) {
+    return Event{0, inference::Opaque{wire, std::move(json)}};
+  };
+  return {.events = {prompt_done(3), opaque(inference::Wire::openai, R"({"audio":{"id":"a","data":"AA"}})"),
+                     Event{0, delta}, opaque(inference::Wire::openai, R"({"audio":{"data":"BB"},"annotations":[1]})"),
+                     opaque(inference::Wire::openai, R"({"annotations":[2]})"),
+                     opaque(inference::Wire::gemini, R"({"groundingMetadata":{}})"), finished(reason, {})}};
+}
+
+TEST_F(OpenAiChatTest, WhatOnlyOpenAiSaysIsPassedOn) {
+  engine.scripts = {odd("x", false, FinishReason::stop), odd("x", false, FinishReason::stop)};
+  const Json message = Json::parse(post("/v1/chat/completions", chat()).body)["choices"][0]["message"];
+  EXPECT_EQ(message["audio"].dump(), R"({"id":"a","data":"AABB"})");
+  EXPECT_EQ(message["annotations"].dump(), "[1,2]");
+  EXPECT_FALSE(message.contains("groundingMetadata"));
+  const auto data = sse_data(post("/v1/chat/completions", with({{"stream", true}})).body);
+  EXPECT_EQ(data[1]["choices"][0]["delta"].dump(), R"({"audio":{"id":"a","data":"AA"}})");
+  EXPECT_EQ(data[4]["choices"][0]["delta"].dump(), R"({"annotations":[2]})");
+}
+
+TEST_F(OpenAiChatTest, ARefusalIsNoContentAndAFilterSaysSo) {
+  engine.scripts = {odd("I can't.", true, FinishReason::content_filter),
+                    odd("I can't.", true, FinishReason::content_filter),
+                    odd("cut", false, FinishReason::content_filter)};
+  const Json choice = Json::parse(post("/v1/chat/completions", chat()).body)["choices"][0];
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  EXPECT_EQ(choice["message"]["refusal"], "I can't.");
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  const auto data = sse_data(post("/v1/chat/completions", with({{"stream", true}})).body);
+  EXPECT_EQ(data[2]["choices"][0]["delta"].dump(), R"({"refusal":"I can't."})");
+  EXPECT_EQ(data.back()["choices"][0]["finish_reason"], "stop");
+  const Json filtered = Json::parse(post("/v1/chat/completions", chat()).body)["choices"][0];
+  EXPECT_EQ(filtered["message"]["content"], "cut");
+  EXPECT_EQ(filtered["finish_reason"], "content_filter");
+}
+
 TEST_F(OpenAiChatTest, ToolCallsComeWithoutContent) {
   engine.scripts = {
       {.events = {prompt_done(3), tool(0, "c0", "f", "{}"), tool(1, "c1", "g", "{\"x\":1}"),

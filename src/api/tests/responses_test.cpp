@@ -73,6 +73,13 @@ TEST_F(ResponsesTest, AnAnswerThatWasCutIsIncomplete) {
   }
 }
 
+TEST_F(ResponsesTest, AnAnswerThatWasFilteredIsIncomplete) {
+  engine.scripts = {{.events = {prompt_done(1), text("a"), finished(FinishReason::content_filter, {})}}};
+  const Json body = Json::parse(post("/v1/responses", {{"model", "m"}, {"input", "hi"}}).body);
+  EXPECT_EQ(body["status"], "incomplete");
+  EXPECT_EQ(body["incomplete_details"]["reason"], "content_filter");
+}
+
 TEST_F(ResponsesTest, StreamsEveryEventInOrderWithItsPlace) {
   engine.scripts = {
       {.events = {prompt_done(3), reasoning("hm"), text("a"), text("b"), tool(0, "call_1", "f", "{\"x\""),

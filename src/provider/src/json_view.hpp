@@ -36,6 +36,13 @@ class JsonView {
     for (const simdjson::dom::element item : simdjson::dom::array{element_->get_array().value_unsafe()})
       f(JsonView{item});
   }
+  /// Of an object; for others nothing comes.
+  template <class F>
+  void each_member(F f) const {
+    if (!is_object()) return;
+    for (const simdjson::dom::key_value_pair member : simdjson::dom::object{element_->get_object().value_unsafe()})
+      f(member.key, JsonView{member.value});
+  }
 
  private:
   friend JsonView at(const JsonView& object, std::string_view name);

@@ -2,6 +2,7 @@
 #include "openai_answer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,8 @@ constexpr std::size_t kToolCallsMax = 128;
 inference::FinishReason reason_of(const std::string& name) {
   if (name == "length" || name == "max_tokens") return inference::FinishReason::length;
   if (name == "tool_calls" || name == "function_call") return inference::FinishReason::tool_calls;
-  return inference::FinishReason::stop;  // "stop", "content_filter", and what only one server knows
+  if (name == "content_filter") return inference::FinishReason::content_filter;
+  return inference::FinishReason::stop;  // "stop", and what only one server knows
 }
 
 inference::Usage usage_of(const JsonView& usage) {
@@ -89,11 +91,26 @@ std::size_t call_of(const std::vector<Call>& calls, std::optional<std::int64_t> 
   return id.empty() || !named ? latest : calls.size();
 }
 
+/// What a delta has that no native event says: audio, annotations, the older function_call, what other servers add.
+std::string unsaid(const JsonView& delta) {
+  constexpr std::array<std::string_view, 6> kSaid{"content",           "role",      "refusal",
+                                                  "reasoning_content", "reasoning", "tool_calls"};
+  std::string out;
+  delta.each_member([&](std::string_view name, const JsonView& value) {
+    if (std::ranges::find(kSaid, name) != kSaid.end() || value.is_null()) return;
+    const std::string text = value.text();
+    if (text == "[]" || text == "{}" || text == R"("")") return;
+    out += (out.empty() ? "{" : ",") + dump(Json(name)) + ":" + text;
+  });
+  return out.empty() ? out : out + "}";
+}
+
 /// One choice of the answer, on its way.
 struct Choice {
   bool began = false;
   std::optional<inference::FinishReason> reason;
   std::string stop_sequence;
+  bool refused = false;
   std::vector<Call> calls;  // by our index
   double logprob_sum = 0;
   std::int64_t logprobs = 0;
@@ -165,8 +182,23 @@ class OpenAiDecoder final : public AnswerDecoder {
     }
     if (!text.text.empty() || !text.logprobs.empty()) out.push_back({.choice = number, .body = std::move(text)});
     take_calls(at(delta, "tool_calls"), choice, number, out);
+    if (chat_) take_rest(delta, choice, number, out);
     if (const std::string reason = text_at(json, "finish_reason"); !reason.empty()) choice.reason = reason_of(reason);
     choice.stop_sequence = text_at(json, "stop_reason");  // vLLM: which of ours it was
+    if (choice.stop_sequence.empty()) choice.stop_sequence = text_at(json, "matched_stop");  // SGLang; or a token's id
+  }
+
+  static void take_rest(const JsonView& delta, Choice& choice, std::int32_t number, std::vector<Event>& out) {
+    if (std::string why = text_at(delta, "refusal"); !why.empty()) {
+      choice.refused = true;
+      out.push_back(
+          {.choice = number,
+           .body = inference::TextDelta{.text = std::move(why), .logprobs = {}, .tokens = {}, .refusal = true}});
+    }
+    if (std::string rest = unsaid(delta); !rest.empty()) {
+      out.push_back(
+          {.choice = number, .body = inference::Opaque{.wire = inference::Wire::openai, .json = std::move(rest)}});
+    }
   }
 
   static void take_calls(const JsonView& calls, Choice& choice, std::int32_t number, std::vector<Event>& out) {
@@ -204,6 +236,9 @@ class OpenAiDecoder final : public AnswerDecoder {
       if (!choice.stop_sequence.empty() && finished.reason == inference::FinishReason::stop) {
         finished.reason = inference::FinishReason::stop_sequence;
         finished.stop_sequence = std::move(choice.stop_sequence);
+      }
+      if (choice.refused && finished.reason == inference::FinishReason::stop) {
+        finished.reason = inference::FinishReason::content_filter;
       }
       // The server counts all choices together.
       if (i == 0) finished.usage = usage_;

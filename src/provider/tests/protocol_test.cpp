@@ -168,6 +168,57 @@ TEST(OpenAi, ReasoningHasTwoNames) {
   }
 }
 
+TEST(OpenAi, RefusalsAndFiltersAreNoOrdinaryEnds) {
+  EXPECT_THAT(
+      decoded(*kOpenAi, R"(data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}]}
+
+data: {"choices":[{"index":0,"delta":{"refusal":"I can't do that."}}]}
+
+data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+)"),
+      ElementsAre("prompt 0", "refusal I can't do that.", "finished content_filter 0+0"));
+  EXPECT_THAT(
+      decoded(*kOpenAi, R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"content_filter"}]}
+
+data: [DONE]
+
+)"),
+      ElementsAre("prompt 0", "text a", "finished content_filter 0+0"));
+}
+
+TEST(OpenAi, WhatNoNativeEventSaysIsKept) {
+  EXPECT_THAT(
+      decoded(
+          *kOpenAi,
+          R"(data: {"choices":[{"index":0,"delta":{"content":"a","annotations":[{"type":"url_citation"}],"odd":null,"none":[]}}]}
+
+data: {"choices":[{"index":0,"delta":{"audio":{"data":"AA"}},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+)"),
+      ElementsAre("prompt 0", "text a", R"(opaque {"annotations":[{"type":"url_citation"}]})",
+                  R"(opaque {"audio":{"data":"AA"}})", "finished stop 0+0"));
+}
+
+TEST(OpenAi, ServersSayWhichStopStringItWas) {
+  const auto end_of = [](const std::string& fields) {
+    const auto decoder = kVllm->chat_decoder(1);
+    std::vector<Event> events;
+    decoder->feed(
+        R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop",)" + fields + "}]}\n\ndata: [DONE]\n\n",
+        events);
+    return std::get<inference::Finished>(events.back().body);
+  };
+  EXPECT_EQ(end_of(R"("stop_reason":"END")").stop_sequence, "END");
+  EXPECT_EQ(end_of(R"("matched_stop":"END")").stop_sequence, "END");
+  EXPECT_EQ(end_of(R"("matched_stop":"END")").reason, inference::FinishReason::stop_sequence);
+  EXPECT_EQ(end_of(R"("matched_stop":151645)").reason, inference::FinishReason::stop) << "a token ended the turn";
+}
+
 TEST(OpenAi, SeveralChoicesInterleaveAndUsageCountsOnce) {
   EXPECT_THAT(decoded(*kOpenAi, R"(data: {"choices":[{"index":1,"delta":{"content":"b"}}]}
 

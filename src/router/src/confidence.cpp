@@ -50,6 +50,7 @@ void ConfidenceMeter::watch(const inference::Event& event) {
     std::string& arguments = calls_[{event.choice, call->index}];
     if (arguments.size() < kWatchedText) arguments += call->arguments;
   } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
+    filtered_ = filtered_ || done->reason == inference::FinishReason::content_filter;
     if (done->mean_logprob < 0) reported_ = std::min(reported_.value_or(0), done->mean_logprob);
   }
 }
@@ -70,7 +71,7 @@ bool ConfidenceMeter::is_well_formed() const {
 std::optional<double> ConfidenceMeter::value() const {
   const bool empty =
       std::ranges::all_of(text_, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; });
-  if ((empty && calls_.empty()) || looks_like_refusal(text_) || goes_in_circles(text_)) return 0;
+  if ((empty && calls_.empty()) || filtered_ || looks_like_refusal(text_) || goes_in_circles(text_)) return 0;
   if (!is_well_formed()) return 0;
   if (tokens_ > 0) return std::exp(sum_ / static_cast<double>(tokens_));
   if (reported_) return std::exp(*reported_);

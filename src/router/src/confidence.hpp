@@ -40,6 +40,7 @@ class ConfidenceMeter {
   std::deque<double> window_;
   double window_sum_ = 0;
   std::optional<double> reported_;  // Finished::mean_logprob of the least sure choice
+  bool filtered_ = false;           // refused, or taken away by a filter
   bool json_ = false;
   // Arguments of tool calls, which are an answer too, by choice and index.
   std::map<std::pair<std::int32_t, std::int32_t>, std::string> calls_;

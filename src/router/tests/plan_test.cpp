@@ -267,6 +267,17 @@ TEST(Confidence, ChecksAndAgreement) {
   EXPECT_GT(agreement("It is Paris", "Paris it is, I think"), 0.7);
 }
 
+TEST(Confidence, AnAnswerThatAFilterEndedIsNone) {
+  ConfidenceMeter meter;
+  meter.watch({.choice = 0, .body = inference::TextDelta{.text = "fine so far", .logprobs = {}, .tokens = {}}});
+  EXPECT_FALSE(meter.value());
+  meter.watch(
+      {.choice = 0,
+       .body = inference::Finished{
+           .reason = inference::FinishReason::content_filter, .stop_sequence = {}, .usage = {}, .timings = {}}});
+  EXPECT_EQ(meter.value(), 0);
+}
+
 TEST(Table, FindsCirclesOfAnyLength) {
   Table table;
   table.targets.push_back({.name = "t"});
