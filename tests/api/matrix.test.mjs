@@ -216,6 +216,74 @@ timed('Anthropic to Anthropic: thoughts keep their seal, and marks of the cache 
   assert.deepEqual(replays.anthropic.asked().sent.messages[1].content, [{ type: 'text', text: '4' }]);
 });
 
+/** As Anthropic streams it, and what a client makes of it. */
+const rich = [
+  [{ type: 'thinking', thinking: '', signature: '' }, { type: 'thinking_delta', thinking: 'Search.' }, { type: 'signature_delta', signature: 's1' }],
+  [{ type: 'redacted_thinking', data: 'hidden' }],
+  [{ type: 'thinking', thinking: '', signature: '' }, { type: 'signature_delta', signature: 's2' }],
+  [{ type: 'text', text: '' }, { type: 'text_delta', text: 'I look.' }],
+  [{ type: 'server_tool_use', id: 'srv_1', name: 'web_search', input: {} }, { type: 'input_json_delta', partial_json: '{"query":' }, { type: 'input_json_delta', partial_json: '"x"}' }],
+  [{ type: 'web_search_tool_result', tool_use_id: 'srv_1', content: [{ type: 'web_search_result', url: 'u', encrypted_content: 'e' }] }],
+  [{ type: 'text', text: '', citations: [] }, { type: 'text_delta', text: 'It is.' }, { type: 'citations_delta', citation: { url: 'u', encrypted_index: 'i' } }],
+  [{ type: 'text', text: '' }, { type: 'text_delta', text: 'So.' }],
+];
+const richContent = [{ type: 'thinking', thinking: 'Search.', signature: 's1' }, { type: 'redacted_thinking', data: 'hidden' }, { type: 'thinking', thinking: '', signature: 's2' },
+  { type: 'text', text: 'I look.' }, { type: 'server_tool_use', id: 'srv_1', name: 'web_search', input: { query: 'x' } },
+  { type: 'web_search_tool_result', tool_use_id: 'srv_1', content: [{ type: 'web_search_result', url: 'u', encrypted_content: 'e' }] },
+  { type: 'text', text: 'It is.', citations: [{ url: 'u', encrypted_index: 'i' }] }, { type: 'text', text: 'So.' }];
+
+timed('Anthropic to Anthropic: every block of an answer comes in its place, and goes back', async () => {
+  const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
+  const ask = (messages, fields = {}) => post('/v1/messages', { model: 'anthropic/m', max_tokens: 40, messages, tools, ...fields });
+  const messages = [{ role: 'user', content: 'Is it?' }];
+  replays.anthropic.play({ blocks: rich, stop: 'pause_turn', usage: [5, 5] });
+  const whole = await (await ask(messages)).json();
+  assert.deepEqual(whole.content, richContent);
+  assert.equal(whole.stop_reason, 'pause_turn');
+  const blocks = [], json = [];
+  for (const e of events(await (await ask(messages, { stream: true })).text())) {
+    if (e.type === 'content_block_start') { blocks[e.index] = e.content_block; json[e.index] = ''; }
+    if (e.type !== 'content_block_delta') continue;
+    const block = blocks[e.index], { type, ...fields } = e.delta;
+    for (const name of ['text', 'thinking', 'signature']) if (name in fields) block[name] += fields[name];
+    if (type === 'input_json_delta') block.input = JSON.parse(json[e.index] += fields.partial_json);
+    if (type === 'citations_delta') block.citations.push(fields.citation);
+  }
+  assert.deepEqual(blocks, richContent);
+  await ask([...messages, { role: 'assistant', content: whole.content }]);
+  assert.deepEqual(replays.anthropic.asked().sent.messages[1].content, richContent);
+  // Others get the words.
+  const chat = await (await post('/v1/chat/completions', { model: 'anthropic/m', messages })).json();
+  assert.deepEqual([chat.choices[0].message.content, chat.choices[0].message.reasoning_content], ['I look.It is.So.', 'Search.']);
+  replays.anthropic.play({ text: 'No.', stop: 'refusal', usage: [5, 1] });
+  assert.equal((await (await ask(messages)).json()).stop_reason, 'refusal');
+  assert.equal((await (await post('/v1/chat/completions', { model: 'anthropic/m', messages })).json()).choices[0].finish_reason, 'content_filter');
+});
+
+timed('Gemini to Gemini: calls keep their signature, parts and signatures of texts pass; calls of others get the word that stands for one', async () => {
+  const ask = (method, contents) => post(`/v1beta/models/gemini/m:${method}`, { contents, tools: [{ functionDeclarations: [{ name: 'weather' }] }] });
+  const contents = [{ role: 'user', parts: [{ text: 'Weather?' }] }];
+  const partsOf = (responses) => responses.flatMap((r) => r.candidates[0].content.parts);
+  replays.gemini.play('tools');
+  for (const answer of [[await (await ask('generateContent', contents)).json()], events(await (await ask('streamGenerateContent?alt=sse', contents)).text())]) {
+    assert.deepEqual(partsOf(answer).filter((p) => p.functionCall).map((p) => p.thoughtSignature), ['c2ln', undefined]);
+  }
+  const odd = [{ executableCode: { language: 'PYTHON', code: '1+1' } }, { codeExecutionResult: { outcome: 'OUTCOME_OK', output: '2' } }, { inlineData: { mimeType: 'image/png', data: kImage } }];
+  replays.gemini.play({ parts: [...odd, { text: 'Two.', thoughtSignature: 'dGV4dA==' }], stop: 'stop', usage: [5, 5] });
+  assert.deepEqual(partsOf([await (await ask('generateContent', contents)).json()]), [...odd, { text: 'Two.' }, { text: '', thoughtSignature: 'dGV4dA==' }]);
+  await ask('generateContent', [...contents, { role: 'model', parts: odd }]);
+  assert.deepEqual(replays.gemini.asked().sent.contents[1].parts, odd);
+
+  replays.gemini.play('text');
+  const signatures = () => replays.gemini.asked().sent.contents[1].parts.filter((p) => p.functionCall).map((p) => p.thoughtSignature);
+  for (const client of ['openai', 'responses', 'anthropic', 'ollama']) {
+    await clients[client]('gemini/m', turns.results, true);
+    assert.deepEqual(signatures(), ['skip_thought_signature_validator', undefined], client);
+  }
+  await clients.gemini('gemini/m', turns.results, true);
+  assert.deepEqual(signatures(), [undefined, undefined], 'as the client wrote it');
+});
+
 timed('raw prompts to SGLang: its own route, with its regular expressions, schemas and counts of the cache', async () => {
   const ask = async (fields) => (await post('/v1/completions', { model: 'sglang/m', prompt: 'Once', max_tokens: 8, ...fields })).json();
   const whole = await ask({ structured_outputs: { regex: '[a-z ]+' }, stop: ['END'], logprobs: 1 });

@@ -74,11 +74,12 @@ const anthropic = {
       events.push({ type: 'content_block_stop', index });
       index += 1;
     };
+    for (const [open, ...deltas] of s.blocks ?? []) block(open, deltas);
     if (s.reasoning) block({ type: 'thinking', thinking: '', signature: '' }, [...halves(s.reasoning).map((thinking) => ({ type: 'thinking_delta', thinking })), { type: 'signature_delta', signature: 'xyz' }]);
     if (s.text) block({ type: 'text', text: '' }, halves(s.text).map((text) => ({ type: 'text_delta', text })));
     (s.calls ?? []).forEach((call, i) => block({ type: 'tool_use', id: `toolu_${i}`, name: call.name, input: {} },
       halves(JSON.stringify(call.args)).map((partial_json) => ({ type: 'input_json_delta', partial_json }))));
-    events.push({ type: 'message_delta', delta: { stop_reason: { stop: 'end_turn', length: 'max_tokens', tool: 'tool_use' }[s.stop], stop_sequence: null }, usage: { output_tokens: s.usage[1] } });
+    events.push({ type: 'message_delta', delta: { stop_reason: { stop: 'end_turn', length: 'max_tokens', tool: 'tool_use' }[s.stop] ?? s.stop, stop_sequence: null }, usage: { output_tokens: s.usage[1] } });
     events.push({ type: 'message_stop' });
     return ['text/event-stream', sse(events)];
   },
@@ -108,7 +109,8 @@ const gemini = {
     const events = [];
     if (s.reasoning) for (const text of halves(s.reasoning)) events.push(chunk([{ text, thought: true }]));
     if (s.text) for (const text of halves(s.text)) events.push(chunk([{ text }]));
-    if (s.calls) events.push(chunk(s.calls.map((call) => ({ functionCall: { name: call.name, args: call.args }, thoughtSignature: 'c2ln' }))));
+    if (s.calls) events.push(chunk(s.calls.map((call, i) => ({ functionCall: { name: call.name, args: call.args }, ...(i === 0 ? { thoughtSignature: 'c2ln' } : {}) }))));
+    if (s.parts) events.push(chunk(s.parts));
     events.push(chunk([{ text: '' }], s.stop === 'length' ? 'MAX_TOKENS' : 'STOP'));
     return ['text/event-stream', sse(events)];
   },
@@ -149,7 +151,7 @@ function halves(text) {
 
 export const protocols = { openai, anthropic, gemini, ollama };
 
-/** @returns {Promise<{url: string, play: (name: string) => void, asked: () => object, close: () => void}>} */
+/** `play` takes a scenario's name, or one of its own. @returns {Promise<{url: string, play: (scenario: string | object) => void, asked: () => object, close: () => void}>} */
 export async function startReplay(kind) {
   const protocol = protocols[kind];
   let scenario = 'text';
@@ -163,7 +165,7 @@ export async function startReplay(kind) {
       if (!here) { res.writeHead(404); res.end(`{"error":{"message":"no ${req.url}"}}`); return; }
       const sent = JSON.parse(body);
       asked = { ...protocol.read(sent, req.url), sent, headers: req.headers };
-      const [type, parts] = protocol.answer(scenarios[scenario]);
+      const [type, parts] = protocol.answer(scenarios[scenario] ?? scenario);
       res.writeHead(200, { 'content-type': type });
       // Bytes come cut anywhere, also inside a character.
       const bytes = Buffer.from(parts.join(''));
@@ -172,6 +174,6 @@ export async function startReplay(kind) {
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${server.address().port}`, play: (name) => { scenario = name; asked = undefined; }, asked: () => asked,
+  return { url: `http://127.0.0.1:${server.address().port}`, play: (next) => { scenario = next; asked = undefined; }, asked: () => asked,
     close: () => { server.closeAllConnections(); server.close(); } };
 }

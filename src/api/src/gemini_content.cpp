@@ -65,7 +65,8 @@ void ContentReader::result(JsonReader& function) {
 }
 
 void ContentReader::part(inference::Message& message, JsonReader& r) {
-  r.ignore({"thoughtSignature", "partMetadata", "mediaResolution"});
+  r.ignore({"partMetadata", "mediaResolution"});
+  const std::string signature = r.string("thoughtSignature").value_or("");  // only that of a call is kept
   const bool thought = r.boolean("thought").value_or(false);
   if (auto text = r.string("text")) {
     if (thought) {
@@ -75,16 +76,20 @@ void ContentReader::part(inference::Message& message, JsonReader& r) {
     }
     return;
   }
-  const bool known = r.object("inlineData", [&](JsonReader& data) { inline_data(message, data); }) ||
-                     r.object("fileData",
-                              [&](JsonReader& file) {
-                                inference::ImagePart image;
-                                image.mime_type = file.string("mimeType").value_or("");
-                                image.url = file.required_string("fileUri");
-                                message.content.emplace_back(std::move(image));
-                              }) ||
-                     r.object("functionCall", [&](JsonReader& function) { call(message, function); }) ||
-                     r.object("functionResponse", [&](JsonReader& function) { result(function); });
+  for (const std::string_view done : {"executableCode", "codeExecutionResult"}) {
+    if (r.has(done)) return r.refuse(done, "comes from a server tool, and this server runs none");
+  }
+  const bool known = r.object("inlineData", [&](JsonReader& data) {
+    inline_data(message, data);
+  }) || r.object("fileData", [&](JsonReader& file) {
+    inference::ImagePart image;
+    image.mime_type = file.string("mimeType").value_or("");
+    image.url = file.required_string("fileUri");
+    message.content.emplace_back(std::move(image));
+  }) || r.object("functionCall", [&](JsonReader& function) {
+    call(message, function);
+    message.tool_calls.back().signature = signature;
+  }) || r.object("functionResponse", [&](JsonReader& function) { result(function); });
   if (!known) r.fail("text", "is required, or inlineData, fileData, functionCall or functionResponse");
 }
 

@@ -32,7 +32,9 @@ Json text_part(const std::string& text, bool thought) {
 Json call_part(const inference::ToolCall& call) {
   Json arguments = Json::parse(call.arguments, nullptr, false);
   if (!arguments.is_object()) arguments = Json::object();
-  return {{"functionCall", {{"id", call.id}, {"name", call.name}, {"args", std::move(arguments)}}}};
+  Json part{{"functionCall", {{"id", call.id}, {"name", call.name}, {"args", std::move(arguments)}}}};
+  if (!call.signature.empty()) part["thoughtSignature"] = call.signature;
+  return part;
 }
 
 Json candidate_json(std::int32_t index, Json parts) {
@@ -40,11 +42,43 @@ Json candidate_json(std::int32_t index, Json parts) {
 }
 
 const char* reason_of(inference::FinishReason reason) {
-  return reason == inference::FinishReason::length ? "MAX_TOKENS" : "STOP";
+  if (reason == inference::FinishReason::length) return "MAX_TOKENS";
+  return reason == inference::FinishReason::content_filter ? "SAFETY" : "STOP";
 }
 
 Json response_json(const Head& head, Json candidates) {
   return {{"candidates", std::move(candidates)}, {"modelVersion", head.model}, {"responseId", head.id}};
+}
+
+/// Parts are added to those that are there, other members are set.
+void merge(Json& candidate, const inference::Opaque& opaque) {
+  const Json members = Json::parse(opaque.json, nullptr, false);
+  if (!members.is_object()) return;
+  for (const auto& [name, value] : members.items()) {
+    if (name == "content") {
+      for (const Json& part : value["parts"]) candidate["content"]["parts"].push_back(part);
+    } else {
+      candidate[name] = value;
+    }
+  }
+}
+
+void add_part(Json& candidate, const Head& head, const CollectedChoice& choice, const ContentBlock& block) {
+  Json& parts = candidate["content"]["parts"];
+  switch (block.kind) {
+    case ContentBlock::Kind::reasoning:
+      if (head.thoughts && block.size > 0) {
+        parts.push_back(text_part(choice.reasoning.substr(block.begin, block.size), true));
+      }
+      break;
+    case ContentBlock::Kind::text:
+      parts.push_back(text_part(choice.text.substr(block.begin, block.size), false));
+      break;
+    case ContentBlock::Kind::tool_call: parts.push_back(call_part(choice.tool_calls[block.begin])); break;
+    case ContentBlock::Kind::opaque:
+      if (block.opaque.wire == inference::Wire::gemini) merge(candidate, block.opaque);
+      break;
+  }
 }
 
 Json one_part(const Head& head, std::int32_t choice, Json part) {
@@ -79,12 +113,16 @@ void ResponseStream::event(const inference::Event& event, std::string& out) {
     state.index = call->index;
     if (!call->id.empty()) state.call.id = call->id;
     if (!call->name.empty()) state.call.name = call->name;
+    if (!call->signature.empty()) state.call.signature = call->signature;
     state.call.arguments += call->arguments;
   } else if (const auto* text = std::get_if<inference::TextDelta>(&event.body)) {
     flush_call(event.choice, out);
     if (!text->text.empty()) put(text_of(one_part(head_, event.choice, text_part(text->text, false))), out);
   } else if (const auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) {
-    if (head_.thoughts) put(text_of(one_part(head_, event.choice, text_part(thought->text, true))), out);
+    if (head_.thoughts && !thought->text.empty())
+      put(text_of(one_part(head_, event.choice, text_part(thought->text, true))), out);
+  } else if (const auto* rest = std::get_if<inference::Opaque>(&event.body)) {
+    opaque(event.choice, *rest, out);
   } else if (const auto* done = std::get_if<inference::Finished>(&event.body)) {
     flush_call(event.choice, out);
     usage_.add_choice(done->usage);
@@ -94,6 +132,14 @@ void ResponseStream::event(const inference::Event& event, std::string& out) {
     response["usageMetadata"] = usage_json(usage_);
     put(text_of(response), out);
   }
+}
+
+void ResponseStream::opaque(std::int32_t choice, const inference::Opaque& opaque, std::string& out) {
+  if (opaque.wire != inference::Wire::gemini) return;
+  flush_call(choice, out);
+  Json candidate = candidate_json(choice, Json::array());
+  merge(candidate, opaque);
+  put(text_of(response_json(head_, Json::array({std::move(candidate)}))), out);
 }
 
 void ResponseStream::failed(const Error& error, std::string& out) {
@@ -115,11 +161,8 @@ std::string response_body(const Head& head, const std::vector<CollectedChoice>& 
   inference::Usage usage;
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const CollectedChoice& choice = choices[i];
-    Json parts = Json::array();
-    if (head.thoughts && !choice.reasoning.empty()) parts.push_back(text_part(choice.reasoning, true));
-    if (!choice.text.empty()) parts.push_back(text_part(choice.text, false));
-    for (const inference::ToolCall& call : choice.tool_calls) parts.push_back(call_part(call));
-    Json candidate = candidate_json(static_cast<std::int32_t>(i), std::move(parts));
+    Json candidate = candidate_json(static_cast<std::int32_t>(i), Json::array());
+    for (const ContentBlock& block : choice.blocks) add_part(candidate, head, choice, block);
     candidate["finishReason"] = reason_of(choice.finished.reason);
     candidates.push_back(std::move(candidate));
     usage.add_choice(choice.finished.usage);

@@ -33,6 +33,7 @@ class ResponseStream : public StreamEncoder {
     bool open = false;  // `call` waits
     std::size_t index = 0;
   };
+  void opaque(std::int32_t choice, const inference::Opaque& opaque, std::string& out);
   void flush_call(std::int32_t choice, std::string& out);
   void put(const std::string& response, std::string& out);
 

@@ -38,6 +38,8 @@ INSTANTIATE_TEST_SUITE_P(
             "mimeType"},
         Bad{kGenerate, R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":{}}}]}]})",
             "functionResponse.name"},
+        Bad{kGenerate, R"({"contents":[{"role":"model","parts":[{"executableCode":{"code":"1"}}]}]})",
+            "parts[0].executableCode"},
         Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"cachedContent":"c"})", "cachedContent"},
         Bad{kGenerate, R"({"contents":[{"parts":[{"text":"a"}]}],"tools":[{"codeExecution":{}}]})", "codeExecution"},
         Bad{kGenerate,
@@ -126,6 +128,43 @@ TEST_F(GeminiStream, AFailureIsAPieceOfItsOwnAndABareObject) {
   ASSERT_EQ(responder.pieces.size(), 2U);
   EXPECT_TRUE(responder.pieces.front().starts_with("data: "));
   EXPECT_EQ(Json::parse(responder.pieces.back())["error"]["code"], 500);
+}
+
+TEST_F(Gemini, PassesOnWhatOnlyGeminiSaysAndTheSignaturesOfCalls) {
+  const auto opaque = [](inference::Wire wire, std::string json) {
+    return inference::Event{0, inference::Opaque{wire, std::move(json)}};
+  };
+  inference::ToolCallDelta call{0, "c", "f", "{}"};
+  call.signature = "c2ln";
+  const Script script{
+      .events = {prompt_done(3), text("a"), opaque(inference::Wire::anthropic, R"({"type":"redacted_thinking"})"),
+                 opaque(inference::Wire::gemini, R"({"content":{"parts":[{"executableCode":{"code":"1"}}]}})"),
+                 inference::Event{0, call},
+                 opaque(inference::Wire::gemini, R"({"groundingMetadata":{"webSearchQueries":["q"]}})"),
+                 finished(inference::FinishReason::content_filter, {})}};
+  engine.scripts = {script, script};
+  const Json ask{{"contents", {{{"parts", {{{"text", "hi"}}}}}}}};
+  const Json candidate = Json::parse(post(kGenerate, ask).body)["candidates"][0];
+  const Json parts = Json::parse(R"([{"text":"a"},{"executableCode":{"code":"1"}},
+      {"functionCall":{"id":"c","name":"f","args":{}},"thoughtSignature":"c2ln"}])");
+  EXPECT_EQ(candidate["content"]["parts"], parts);
+  EXPECT_EQ(candidate["groundingMetadata"]["webSearchQueries"][0], "q");
+  EXPECT_EQ(candidate["finishReason"], "SAFETY");
+  Json streamed = Json::array();
+  for (const Json& response : Json::parse(post("/v1beta/models/m:streamGenerateContent", ask).body)) {
+    for (const Json& part : response["candidates"][0]["content"]["parts"]) streamed.push_back(part);
+  }
+  streamed.erase(streamed.size() - 1);  // the last has the reason and no words
+  EXPECT_EQ(streamed, parts);
+}
+
+TEST_F(Gemini, SignaturesOfCallsComeBack) {
+  engine.scripts = {says({"a"})};
+  post(kGenerate, Json::parse(R"({"contents":[{"role":"model","parts":[
+      {"functionCall":{"name":"f","args":{}},"thoughtSignature":"c2ln"},{"functionCall":{"name":"g","args":{}}}]}]})"));
+  ASSERT_EQ(engine.chats.size(), 1U);
+  EXPECT_EQ(engine.chats[0].messages[0].tool_calls[0].signature, "c2ln");
+  EXPECT_EQ(engine.chats[0].messages[0].tool_calls[1].signature, "");
 }
 
 TEST(GeminiSchema, BecomesJsonSchema) {

@@ -53,6 +53,24 @@ std::optional<std::chrono::seconds> retry_delay(const Json& error) {
   return std::nullopt;
 }
 
+/// Members of a candidate that no native event says.
+Event opaque(const Json& members) {
+  return {.choice = 0, .body = inference::Opaque{.wire = inference::Wire::gemini, .json = dump(members)}};
+}
+Event opaque_part(Json part) {
+  return opaque({{"content", {{"parts", Json::array({std::move(part)})}, {"role", "model"}}}});
+}
+
+/// Grounding, citations, ratings: what stands beside the content.
+Json beside_content(const Json& candidate) {
+  Json out = Json::object();
+  if (!candidate.is_object()) return out;
+  for (const auto& [name, value] : candidate.items()) {
+    if (name != "content" && name != "finishReason" && name != "index" && !value.empty()) out[name] = value;
+  }
+  return out;
+}
+
 /// The stream of streamGenerateContent?alt=sse: whole responses, each with the next parts; one candidate.
 class GeminiDecoder final : public AnswerDecoder {
  public:
@@ -108,6 +126,7 @@ class GeminiDecoder final : public AnswerDecoder {
     if (const Json& parts = at(at(candidate, "content"), "parts"); parts.is_array()) {
       for (const Json& part : parts) take_part(part, out);
     }
+    if (const Json rest = beside_content(candidate); !rest.empty()) out.push_back(opaque(rest));
     const std::string reason = text_at(candidate, "finishReason");
     if (reason.empty() || reason == "FINISH_REASON_UNSPECIFIED") return;
     if (reason == "STOP") {
@@ -120,6 +139,11 @@ class GeminiDecoder final : public AnswerDecoder {
   }
 
   void take_part(const Json& part, std::vector<Event>& out) {
+    if (at(part, "functionCall").is_object()) return take_call(part, out);
+    if (!at(part, "text").is_string()) {  // code and its results, images
+      if (part.is_object() && !part.empty()) out.push_back(opaque_part(part));
+      return;
+    }
     if (std::string text = text_at(part, "text"); !text.empty()) {
       if (at(part, "thought") == true) {
         out.push_back({.choice = 0, .body = inference::ReasoningDelta{std::move(text)}});
@@ -127,10 +151,15 @@ class GeminiDecoder final : public AnswerDecoder {
         out.push_back(
             {.choice = 0, .body = inference::TextDelta{.text = std::move(text), .logprobs = {}, .tokens = {}}});
       }
-      return;
     }
+    if (!part.contains("thoughtSignature")) return;
+    Json seal = part;  // of what was said up to here: a part without words may carry it
+    seal["text"] = "";
+    out.push_back(opaque_part(std::move(seal)));
+  }
+
+  void take_call(const Json& part, std::vector<Event>& out) {
     const Json& call = at(part, "functionCall");
-    if (!call.is_object()) return;
     std::string id = text_at(call, "id");
     if (id.empty()) id = random_id("call_");  // older models give none, and clients must tell calls apart
     const Json& arguments = at(call, "args");
@@ -138,7 +167,8 @@ class GeminiDecoder final : public AnswerDecoder {
                    .body = inference::ToolCallDelta{.index = calls_++,
                                                     .id = std::move(id),
                                                     .name = text_at(call, "name"),
-                                                    .arguments = arguments.is_object() ? dump(arguments) : "{}"}});
+                                                    .arguments = arguments.is_object() ? dump(arguments) : "{}",
+                                                    .signature = text_at(part, "thoughtSignature")}});
   }
 
   void note_usage(const Json& usage) {

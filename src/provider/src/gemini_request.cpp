@@ -55,9 +55,18 @@ Json response_of(const Message& message, const std::string& name) {
   return {{"functionResponse", std::move(out)}};
 }
 
+/// Gemini 3 refuses a step whose first call has no signature, and documents this word for calls that another model
+/// made. Older models ask for none.
+constexpr const char* kNoSignature = "skip_thought_signature_validator";
+bool wants_signatures(std::string_view model) {
+  return !model.starts_with("gemini-1") && !model.starts_with("gemini-2");
+}
+
 /// Neighbours of one role become one content, and results of tools are the user's, as the API demands.
 class Contents {
  public:
+  explicit Contents(bool signatures) : signatures_{signatures} {}
+
   Result<> add(const Message& message) {
     if (message.role == "system" || message.role == "developer") {
       for (Json& part : parts_of(message.content)) system_.push_back(std::move(part));
@@ -71,13 +80,18 @@ class Contents {
     } else {
       parts = parts_of(message.content);
     }
+    bool first = true;
     for (const inference::ToolCall& call : message.tool_calls) {
       Json arguments = parse_json(call.arguments.empty() ? "{}" : call.arguments);
       if (!arguments.is_object()) {
         return fail(ErrorCode::invalid_request, "the arguments of a tool call are no JSON object", "messages");
       }
       names_[call.id] = call.name;
-      parts.push_back({{"functionCall", {{"id", call.id}, {"name", call.name}, {"args", std::move(arguments)}}}});
+      Json part{{"functionCall", {{"id", call.id}, {"name", call.name}, {"args", std::move(arguments)}}}};
+      const bool lacks = std::exchange(first, false) && call.signature.empty() && signatures_;
+      if (lacks) part["thoughtSignature"] = kNoSignature;
+      if (!call.signature.empty()) part["thoughtSignature"] = call.signature;
+      parts.push_back(std::move(part));
     }
     put(message.role == "assistant" ? "model" : "user", std::move(parts));
     return {};
@@ -96,6 +110,7 @@ class Contents {
     for (Json& part : parts) contents_.back()["parts"].push_back(std::move(part));
   }
 
+  bool signatures_;
   std::map<std::string, std::string> names_;  // of functions, by the id of the call
 };
 
@@ -174,7 +189,7 @@ void add_thinking(const inference::Reasoning& reasoning, Json& config) {
 
 Result<Json> gemini_body(const ChatRequest& request) {
   if (!request.template_override.empty() || !request.template_arguments.empty()) return cannot("a chat template");
-  Contents contents;
+  Contents contents{wants_signatures(request.model)};
   for (const Message& message : request.messages) HEARTH_CHECKED(contents.add(message));
   if (contents.system_.is_null() && !request.system_default.empty()) {
     contents.system_.push_back({{"text", request.system_default}});

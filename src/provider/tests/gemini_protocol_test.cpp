@@ -52,6 +52,62 @@ TEST(Gemini, AnAnswerThatWasTakenAwayIsAFailure) {
   EXPECT_FALSE(failure_of("data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"));
 }
 
+std::vector<inference::Event> events_of(std::string_view stream) {
+  const auto decoder = kGemini->chat_decoder(1);
+  std::vector<inference::Event> events;
+  decoder->feed(stream, events);
+  decoder->finish(events);
+  return events;
+}
+
+TEST(Gemini, CallsKeepTheirSignature) {
+  const auto events = events_of(
+      R"(data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}},"thoughtSignature":"c2ln"}]},"finishReason":"STOP"}]})"
+      "\n\n");
+  EXPECT_EQ(std::get<inference::ToolCallDelta>(events.at(1).body).signature, "c2ln");
+}
+
+TEST(Gemini, WhatNoNativeEventSaysIsKept) {
+  std::vector<std::string> kept;
+  for (
+      const auto& event : events_of(
+          R"(data: {"candidates":[{"index":0,"content":{"parts":[{"text":"a","thoughtSignature":"s"},{"executableCode":{"code":"1"}},{"text":""}]},)"
+          R"("finishReason":"STOP","groundingMetadata":{"webSearchQueries":["q"]},"safetyRatings":[]}]})"
+          "\n\n")) {
+    const auto* opaque = std::get_if<inference::Opaque>(&event.body);
+    if (opaque != nullptr) kept.push_back(opaque->json);
+  }
+  EXPECT_THAT(kept,
+              ::testing::ElementsAre(R"({"content":{"parts":[{"text":"","thoughtSignature":"s"}],"role":"model"}})",
+                                     R"({"content":{"parts":[{"executableCode":{"code":"1"}}],"role":"model"}})",
+                                     R"({"groundingMetadata":{"webSearchQueries":["q"]}})"));
+}
+
+/// The signatures of the calls in the second content, "-" where there is none.
+std::string signatures_sent(const std::string& model, std::vector<inference::ToolCall> calls) {
+  inference::ChatRequest request = chat();
+  request.model = model;
+  request.messages.push_back({.role = "assistant",
+                              .content = {},
+                              .reasoning = {},
+                              .tool_calls = std::move(calls),
+                              .tool_call_id = {},
+                              .tool_name = {}});
+  std::string out;
+  for (const Json& part : parse_json(kGemini->chat(request)->body)["contents"][1]["parts"]) {
+    out += (part.contains("thoughtSignature") ? text_at(part, "thoughtSignature") : "-") + " ";
+  }
+  return out;
+}
+
+TEST(Gemini, TheFirstCallOfAStepHasASignature) {
+  const inference::ToolCall sealed{.id = "1", .name = "f", .arguments = "{}", .signature = "c2ln"};
+  const inference::ToolCall plain{.id = "2", .name = "f", .arguments = "{}"};
+  EXPECT_EQ(signatures_sent("gemini-3-pro", {sealed, plain}), "c2ln - ");
+  EXPECT_EQ(signatures_sent("gemini-3-pro", {plain, plain}), "skip_thought_signature_validator - ");
+  EXPECT_EQ(signatures_sent("gemini-2.5-flash", {plain, plain}), "- - ") << "it asks for none";
+}
+
 TEST(Gemini, ErrorsKeepTheirMeaning) {
   const auto code = [](int status, const char* name, const char* message) {
     return kGemini
