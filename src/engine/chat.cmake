@@ -2,7 +2,7 @@
 # Chat templates and the reading of answers, over llama.cpp's `common`.
 set(HEARTH_ENGINE_CHAT_SOURCES
   src/chat_format.cpp src/chat_format_grammar.cpp src/chat_format_input.cpp
-  src/chat_stream.cpp src/chat_stream_parser.cpp)
+  src/chat_stream.cpp src/chat_stream_parser.cpp src/tool_schema.cpp)
 
 function(hearth_engine_chat_tests)
   hearth_test(engine_chat_test

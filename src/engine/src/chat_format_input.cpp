@@ -7,6 +7,8 @@
 #include <array>
 #include <set>
 
+#include "tool_schema.hpp"
+
 namespace hearth::engine {
 namespace {
 
@@ -109,10 +111,15 @@ Result<common_chat_tool> to_tool(const inference::Tool& tool, std::size_t index,
   if (tool.name.empty()) {
     return fail(ErrorCode::invalid_request, base + ".function.name is empty", base + ".function.name");
   }
+  if (tool.name.size() > kMaxToolName) {
+    return fail(ErrorCode::invalid_request, fmt::format("{}.function.name is longer than {} bytes", base, kMaxToolName),
+                base + ".function.name");
+  }
   const std::string param = base + ".function.parameters";
   const std::string schema = tool.parameters.empty() ? "{}" : tool.parameters;
   HEARTH_TRY(const auto json, parse_json(schema, param));
   if (!json.is_object()) return fail(ErrorCode::invalid_request, param + " must be a JSON Schema object", param);
+  HEARTH_CHECKED(check_tool_schema(schema, param));
   if (check && (forced || tool.strict)) HEARTH_CHECKED(check(schema, param));
   return common_chat_tool{tool.name, tool.description, schema};
 }

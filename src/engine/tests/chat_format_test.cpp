@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hearth/engine/chat_format.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,6 +15,7 @@
 
 #include "chat_format_grammar.hpp"
 #include "chat_samples.hpp"
+#include "tool_schema.hpp"
 
 namespace hearth::engine {
 namespace {
@@ -137,6 +139,54 @@ TEST(ChatFormat, RefusesBadToolsByName) {
   EXPECT_THAT(must_fail(kQwen3, request).message, HasSubstr("twice"));
   request.tools.assign(kMaxChatTools + 1, weather_tool());
   EXPECT_THAT(must_fail(kQwen3, request).message, HasSubstr("at most"));
+}
+
+/// Each of them ended the process, or kept it busy for hours.
+TEST(ChatFormat, RefusesToolSchemasThatLlamaCppWouldNotComeBackFrom) {
+  const auto refused = [](const std::string& schema, const char* why) {
+    inference::ChatRequest request = hello_with_tools();
+    request.tools[1].parameters = schema;
+    const Error error = must_fail(kQwen3, request);
+    EXPECT_EQ(error.param, "tools[1].function.parameters");
+    EXPECT_THAT(error.message, HasSubstr(why)) << schema.substr(0, 100);
+  };
+  const auto object = [](const std::string& properties) {
+    return R"({"type":"object","properties":{)" + properties + "}}";
+  };
+  refused(std::string(kMaxToolSchemaBytes, ' ') + "{}", "longer than");
+  refused(object('"' + std::string(kMaxToolName + 1, '_') + R"(":{})"), "a name of more than");
+  refused(object(R"("a":{"$ref":"#/)" + std::string(kMaxToolName, '_') + R"("})"), "a $ref of more than");
+  refused(object(R"("a":{"pattern":"^)" + std::string(kMaxToolPattern + 1, '(') + R"($"})"), "nested groups");
+  std::string many;
+  for (std::size_t i = 0; i <= kMaxToolProperties; ++i) many += fmt::format(R"({}"p{}":{{}})", i > 0 ? "," : "", i);
+  refused(object(many), "properties");
+  refused(R"({"allOf":[{"$ref":"#/$defs/a"}],"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}})", "itself");
+  std::string chain;
+  for (int i = 0; i < 1'000; ++i) chain += fmt::format(R"("d{}":{{"items":{{"$ref":"#/$defs/d{}"}}}},)", i, i + 1);
+  refused(R"({"$ref":"#/$defs/d0","$defs":{)" + chain + R"("d1000":{}}})", "nests too deeply");
+  std::string types = "{}";
+  for (int i = 0; i < 25; ++i) types = R"({"type":["array","array"],"items":)" + types + "}";
+  refused(types, "repeats too much");
+  std::string doubling;
+  for (int i = 0; i < 25; ++i) {
+    doubling +=
+        fmt::format(R"("d{}":{{"anyOf":[{{"$ref":"#/$defs/d{}"}},{{"$ref":"#/$defs/d{}"}}]}},)", i, i + 1, i + 1);
+  }
+  refused(R"({"$ref":"#/$defs/d0","$defs":{)" + doubling + R"("d25":{}}})", "too many alternatives");
+  std::string merged;
+  for (int i = 0; i < 200; ++i) merged += R"({"$ref":"#/$defs/a"},)";
+  refused(R"({"allOf":[{"anyOf":[)" + merged + R"({}]}],"$defs":{"a":{"properties":{"x":{},"y":{}}}}})",
+          "an allOf with");
+}
+
+TEST(ChatFormat, TakesToolSchemasThatReferToThemselves) {
+  inference::ChatRequest request = hello_with_tools();
+  request.tools[1].parameters =
+      R"({"type":"object","properties":{"tree":{"$ref":"#/$defs/node"}},"$defs":{"node":{"anyOf":[{"type":"string"},)"
+      R"({"type":"array","items":{"$ref":"#/$defs/node"}}]}}})";
+  must_render(kQwen3, request);
+  request.tools[1].name = std::string(kMaxToolName + 1, '_');
+  EXPECT_EQ(must_fail(kQwen3, request).param, "tools[1].function.name");
 }
 
 TEST(ChatFormat, RefusesToolsThatTheTemplateDoesNotKnow) {
