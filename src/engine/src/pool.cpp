@@ -36,6 +36,13 @@ struct Entry {
   std::vector<Waiter> waiters;  // for the state to change
 };
 
+Error stopping() {
+  return {.code = ErrorCode::unavailable,
+          .message = "the server is stopping; ask again when it runs",
+          .param = {},
+          .retry_after = {}};
+}
+
 /// The context a request wants, which no model gives beyond what it was trained for.
 std::int32_t wanted_context(const Entry& entry, const ModelSpec& spec) {
   const std::int32_t trained = entry.loaded->model->facts().train_context;
@@ -65,9 +72,26 @@ class PoolImpl final : public Pool, public std::enable_shared_from_this<PoolImpl
 
  private:
   enum class Step : std::uint8_t { leased, wait, predict, load, refused };
+  /// An entry that is to be loaded. It goes with this unless a model came there, however its requester ends.
+  class Place {
+   public:
+    Place() = default;
+    Place(std::weak_ptr<PoolImpl> pool, std::string key) : pool_{std::move(pool)}, key_{std::move(key)} {}
+    Place(Place&&) noexcept = default;
+    Place& operator=(Place&&) noexcept = default;  // only over an empty one
+    ~Place() {
+      if (const auto pool = pool_.lock()) pool->give_up(key_);
+    }
+    void keep() { pool_.reset(); }
+
+   private:
+    std::weak_ptr<PoolImpl> pool_;
+    std::string key_;
+  };
   struct Decision {
     Step step = Step::refused;
     Lease lease;
+    Place place;
     Waiter waiter;
     std::vector<std::shared_ptr<Loaded>> leaving;  // to be destroyed on the blocking pool
     Error error;
@@ -82,7 +106,10 @@ class PoolImpl final : public Pool, public std::enable_shared_from_this<PoolImpl
   Lease make_lease(const std::string& key, Entry& entry, std::optional<std::chrono::seconds> keep_alive);
   void release(const std::string& key);
   std::optional<Error> make_room(std::uint64_t needed, std::vector<std::shared_ptr<Loaded>>& leaving);
-  Task<Result<>> async_load(const ModelSpec& spec);
+  Task<Result<>> async_load(const ModelSpec& spec, Place place);
+  /// Puts it where its place is kept. False if that is gone because the pool was stopped meanwhile.
+  bool settle(const std::shared_ptr<Loaded>& loaded);
+  void give_up(const std::string& key);
   Task<> async_destroy(std::vector<std::shared_ptr<Loaded>> leaving);
   std::vector<std::shared_ptr<Loaded>> take_expired(Clock::time_point now, bool every_idle);
   std::shared_ptr<Loaded> take(std::map<std::string, Entry>::iterator it);
@@ -102,6 +129,7 @@ class PoolImpl final : public Pool, public std::enable_shared_from_this<PoolImpl
   std::map<std::string, Entry> entries_;
   std::map<std::string, Plan> plans_;  // by key
   Pressure pressure_ = Pressure::none;
+  bool stopped_ = false;
 };
 
 Lease PoolImpl::make_lease(const std::string& key, Entry& entry, std::optional<std::chrono::seconds> keep_alive) {
@@ -175,7 +203,7 @@ std::optional<Error> PoolImpl::make_room(std::uint64_t needed, std::vector<std::
 bool PoolImpl::is_served(const ModelSpec& spec) const {
   const std::lock_guard lock{mutex_};
   const auto it = entries_.find(spec.key);
-  return it != entries_.end() && serves(it->second, spec);
+  return stopped_ || (it != entries_.end() && serves(it->second, spec));  // decide() refuses then
 }
 
 std::optional<std::uint64_t> PoolImpl::planned(const ModelSpec& spec) const {
@@ -195,6 +223,10 @@ PoolImpl::Decision PoolImpl::decide(const ModelSpec& spec, std::optional<std::ch
                                     std::optional<std::uint64_t> needed, const asio::any_io_executor& executor) {
   const std::lock_guard lock{mutex_};
   Decision decision;
+  if (stopped_) {
+    decision.error = stopping();
+    return decision;
+  }
   auto it = entries_.find(spec.key);
   if (it != entries_.end() && it->second.state == Entry::State::loading) {
     decision.step = Step::wait;
@@ -237,6 +269,7 @@ PoolImpl::Decision PoolImpl::decide(const ModelSpec& spec, std::optional<std::ch
   entry.reserved = *needed;
   entry.pinned = spec.pinned;
   entries_.emplace(spec.key, std::move(entry));
+  decision.place = Place{weak_from_this(), spec.key};
   decision.step = Step::load;
   return decision;
 }
@@ -264,11 +297,11 @@ Task<Result<Lease>> PoolImpl::async_acquire(ModelSpec spec, std::optional<std::c
       co_await decision.waiter->async_receive();
       continue;
     }
-    HEARTH_CO_CHECKED(co_await async_load(spec));
+    HEARTH_CO_CHECKED(co_await async_load(spec, std::move(decision.place)));
   }
 }
 
-Task<Result<>> PoolImpl::async_load(const ModelSpec& spec) {
+Task<Result<>> PoolImpl::async_load(const ModelSpec& spec, Place place) {
   // Owns everything it touches: the requester may be cancelled while the load goes on, others may wait for it.
   PrefixKeeping keeping{.memory = options_.prefix_memory,
                         .disk = options_.prefix_disk,
@@ -296,22 +329,38 @@ Task<Result<>> PoolImpl::async_load(const ModelSpec& spec) {
   } catch (const std::exception& e) {
     loaded = fail(ErrorCode::internal, fmt::format("loading failed: {}", e.what()));
   }
-  const std::lock_guard lock{mutex_};
-  const auto it = entries_.find(spec.key);
-  if (!loaded) {
-    wake(it->second);
-    entries_.erase(it);
-    co_return fail(std::move(loaded).error());
+  if (!loaded) co_return fail(std::move(loaded).error());
+  if (settle(*loaded)) {
+    place.keep();
+    co_return Result<>{};
   }
+  std::vector<std::shared_ptr<Loaded>> leaving;
+  leaving.push_back(*std::move(loaded));
+  co_await async_destroy(std::move(leaving));
+  co_return fail(stopping());
+}
+
+bool PoolImpl::settle(const std::shared_ptr<Loaded>& loaded) {
+  const std::lock_guard lock{mutex_};
+  const auto it = entries_.find(loaded->key);
+  if (it == entries_.end()) return false;
   Entry& entry = it->second;
-  entry.loaded = std::move(*loaded);
+  entry.loaded = loaded;
   entry.state = Entry::State::ready;
-  entry.reserved = std::max(entry.reserved, entry.loaded->instance->bytes());
+  entry.reserved = std::max(entry.reserved, loaded->instance->bytes());
   entry.last_used = Clock::now();
   entry.keep_alive = options_.keep_alive;
   if (!entry.pinned) entry.expires = Deadline::after(entry.last_used, entry.keep_alive).at();
   wake(entry);
-  co_return Result<>{};
+  return true;
+}
+
+void PoolImpl::give_up(const std::string& key) {
+  const std::lock_guard lock{mutex_};
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || it->second.state != Entry::State::loading) return;
+  wake(it->second);
+  entries_.erase(it);
 }
 
 Task<> PoolImpl::async_destroy(std::vector<std::shared_ptr<Loaded>> leaving) {
@@ -382,6 +431,7 @@ Task<> PoolImpl::async_stop() {
   std::vector<std::shared_ptr<Loaded>> leaving;
   {
     const std::lock_guard lock{mutex_};
+    stopped_ = true;
     for (auto& [key, entry] : entries_) {
       if (entry.loaded) {
         entry.loaded->instance->stop();  // leases keep it alive until their requests have ended

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <latch>
 
 #include "hearth/engine/estimate.hpp"
 
@@ -12,6 +13,9 @@ namespace hearth::engine {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr auto kPatience = 20s;
+constexpr auto kIgnored = [](const std::exception_ptr&) {};
 
 class PoolTest : public ::testing::Test {
  protected:
@@ -43,6 +47,13 @@ class PoolTest : public ::testing::Test {
     asio::co_spawn(io, acquire_into(*pool, std::move(s), keep, out), asio::detached);
     io.run();
     return std::move(*out);
+  }
+  bool acquire_in_time(ModelSpec s) {
+    io.restart();
+    std::optional<Result<Lease>> out;
+    asio::co_spawn(io, acquire_into(*pool, std::move(s), {}, out), asio::detached);
+    io.run_for(kPatience);
+    return out && *out;
   }
   void tick(Clock::time_point now, Pressure pressure = Pressure::none) {
     io.restart();
@@ -133,6 +144,56 @@ TEST_F(PoolTest, ALargerContextReloadsAnIdleModelButNotABusyOne) {
   const Result<Lease> large = acquire(spec("a", 256));
   ASSERT_TRUE(large);
   EXPECT_EQ((*large)->instance->context(), 256);
+}
+
+TEST_F(PoolTest, WhoLeavesBeforeTheLoadLeavesNoPlaceBehind) {
+  make(one() + one() / 2);
+  asio::cancellation_signal leave;
+  std::optional<Result<Lease>> left;
+  const auto ask_for = [&](const std::string& key) {
+    io.restart();
+    asio::co_spawn(io, acquire_into(*pool, spec(key), {}, left), asio::bind_cancellation_slot(leave.slot(), kIgnored));
+  };
+  ask_for("a");
+  io.poll();  // it is being predicted
+  leave.emit(asio::cancellation_type::terminal);
+  io.run();
+  EXPECT_FALSE(left);
+  ASSERT_TRUE(acquire_in_time(spec("a")));
+
+  ask_for("b");
+  while (!names().empty()) io.run_one();  // "a" is being destroyed
+  leave.emit(asio::cancellation_type::terminal);
+  io.run();
+  EXPECT_FALSE(left);
+  EXPECT_TRUE(acquire_in_time(spec("b")));
+}
+
+TEST_F(PoolTest, StoppingDuringALoadEndsItAndAllWhoWaitForIt) {
+  std::latch loading{1};
+  std::latch go{1};
+  pool = Pool::create({.budget = 100 * one(),
+                       .observer =
+                           [&](const std::string&) {
+                             loading.count_down();
+                             go.wait();
+                             return nullptr;
+                           }},
+                      blocking);
+  std::vector<std::optional<Result<Lease>>> leases(2);
+  for (auto& lease : leases) asio::co_spawn(io, acquire_into(*pool, spec("a"), {}, lease), asio::detached);
+  while (!loading.try_wait()) io.run_one_for(1ms);
+  asio::co_spawn(io, pool->async_stop(), asio::detached);
+  io.poll();
+  go.count_down();
+  io.run_for(kPatience);
+  for (const auto& lease : leases) {
+    ASSERT_TRUE(lease);
+    ASSERT_FALSE(*lease);
+    EXPECT_EQ(lease->error().code, ErrorCode::unavailable);
+  }
+  EXPECT_TRUE(pool->list().empty());
+  EXPECT_FALSE(acquire_in_time(spec("b"))) << "nothing is loaded any more";
 }
 
 }  // namespace
