@@ -100,8 +100,14 @@ void Worker::run() {
 
 bool Worker::take_commands() {
   std::unique_lock lock{mutex_};
-  wake_.wait(lock,
-             [&] { return stopping_ || !commands_.empty() || !embeds_.empty() || (!scheduler_.idle() && !stalled_); });
+  const auto has_work = [&] {
+    return stopping_ || !commands_.empty() || !embeds_.empty() || (!scheduler_.idle() && !stalled_);
+  };
+  if (stalled_) {
+    wake_.wait_for(lock, kStall, has_work);
+  } else {
+    wake_.wait(lock, has_work);
+  }
   if (stopping_) return false;
   std::deque<Command> commands = std::exchange(commands_, {});
   lock.unlock();

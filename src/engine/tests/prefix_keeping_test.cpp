@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prefixes that lost their KV cells come back as they were, from memory, from files, and after a restart.
+#include <mutex>
+
 #include "hearth/base/id.hpp"
 #include "stories.hpp"
 
@@ -82,6 +84,36 @@ TEST_F(PrefixKeepingTest, FilesOutliveARestart) {
     EXPECT_EQ(again.prompt->cached_tokens, kWords - 1) << name;
     if (name == std::string{"Lily"}) EXPECT_EQ(again.text, first.text);
   }
+}
+
+TEST_F(PrefixKeepingTest, WhoWaitsForAFileEndsAtItsDeadline) {
+  start(64 << 20, 64 << 20);
+  if (IsSkipped()) return;
+  tell("Lily");
+  instance.reset();
+  std::mutex mutex;
+  std::vector<std::function<void()>> held;
+  load({.context = 256, .parallel = 1, .cells = 256}, "stories656k.gguf", nullptr,
+       {.memory = 64 << 20, .disk = 64 << 20, .folder = folder, .model = "stories", .background = [&](auto job) {
+          const std::scoped_lock lock{mutex};
+          held.push_back(std::move(job));
+        }});
+  GenerateRequest r = story("Lily");
+  r.deadline = Deadline::after(Clock::now(), std::chrono::milliseconds{300});
+  auto generation = instance->submit(std::move(r), io.get_executor());
+  ASSERT_TRUE(generation);
+  std::vector<Outcome> out;
+  io.restart();
+  asio::co_spawn(io, collect(std::move(*generation), out), asio::detached);
+  io.run_for(std::chrono::seconds{20});
+  ASSERT_EQ(out.size(), 1U);
+  ASSERT_TRUE(out[0].error);
+  EXPECT_EQ(out[0].error->code, ErrorCode::deadline_exceeded);
+  {
+    const std::scoped_lock lock{mutex};
+    EXPECT_EQ(held.size(), 1U) << "the file is still to be read";
+  }
+  instance.reset();
 }
 
 TEST_F(PrefixKeepingTest, DamagedFilesAreComputedAgain) {
