@@ -149,6 +149,7 @@ Result<> SchemaGrammar::fill_array(const Shape& shape, RuleId id) {
   const Conjunction rest = Expander::element_places(shape, prefix);
   Shape::Count count = shape.items;
   if (is_false(rest)) count.max = std::min<std::uint64_t>(count.max, prefix);
+  if (count.min > count.max) return {};  // a rule without alternatives: impossible
   prefix = std::min<std::uint64_t>(prefix, count.max);
   const Sequence comma{text(","), RuleSet::ref(rules_.space())};
   const Sequence close{RuleSet::ref(rules_.space()), text("]")};

@@ -178,6 +178,11 @@ TEST(SchemaGrammar, RefusesMalformedSchemasWithThePlace) {
                  {"no finite output"});
 }
 
+TEST(SchemaGrammar, RefusesAnArrayThatMustBeLongerThanItMayBe) {
+  expect_refusal(R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false,"minItems":3})",
+                 ErrorCode::invalid_request, {"no finite output"});
+}
+
 TEST(SchemaGrammar, KeepsItsBounds) {
   expect_refusal(std::string(kMaxSchemaBytes + 1, ' '), ErrorCode::payload_too_large, {"524288"});
   std::string deep;
