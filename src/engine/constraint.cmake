@@ -6,7 +6,8 @@ set(HEARTH_ENGINE_CONSTRAINT_SOURCES
   src/constraint_rules_finish.cpp src/constraint_text.cpp src/mask_automaton.cpp src/mask_grammar.cpp src/mask_program.cpp src/output_mask.cpp src/regex_grammar.cpp src/regex_grammar_parser.cpp
   src/schema_annotations.cpp src/schema_applicators.cpp src/schema_document.cpp src/schema_format.cpp
   src/schema_grammar.cpp src/schema_keywords.cpp src/schema_listing.cpp src/schema_number.cpp src/schema_proof.cpp
-  src/schema_shape.cpp src/schema_structure.cpp src/schema_structure_grammar.cpp src/token_index.cpp)
+  src/schema_shape.cpp src/schema_structure.cpp src/schema_structure_grammar.cpp src/token_index.cpp
+  src/work_limit.cpp)
 
 # The acceptor of these tests walks llama.cpp's own grammar, which has no public header.
 hearth_test(engine_constraint_test

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "work_limit.hpp"
+
 namespace hearth::engine {
 namespace {
 
@@ -195,12 +197,16 @@ void trim(Dfa& dfa) {
   rebuild(dfa, number, count);
 }
 
-/// Moore's partition refinement: one round splits every class by where its states lead.
+/// Moore's partition refinement: one round splits every class by where its states lead. Gives up, which is no fault,
+/// where nothing of the limit is left.
 void merge_equal(Dfa& dfa) {
+  std::size_t edges = dfa.states.size();
+  for (const Dfa::State& state : dfa.states) edges += state.edges.size();
   std::vector<std::uint32_t> group(dfa.states.size());
   for (std::size_t i = 0; i < group.size(); ++i) group[i] = dfa.states[i].accepting != dfa.states[0].accepting;
   std::size_t groups = 0;
   while (true) {
+    if (!WorkLimit::spend(edges)) return;
     std::map<std::pair<std::uint32_t, std::vector<std::tuple<char32_t, char32_t, std::uint32_t>>>, std::uint32_t> found;
     std::vector<std::uint32_t> next(group.size());
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -273,6 +279,8 @@ Result<Dfa> combine(const Dfa& a, const Dfa& b, SetOperation operation) {
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (order.size() > kMaxAutomatonStates) return too_large();
     const Pair at = order[i];
+    HEARTH_CHECKED(WorkLimit::spend((at.first == kDead ? 0 : a.states[at.first].edges.size()) +
+                                    (at.second == kDead ? 0 : b.states[at.second].edges.size()) + 1));
     const bool yes_a = at.first != kDead && a.states[at.first].accepting;
     const bool yes_b = at.second != kDead && b.states[at.second].accepting;
     Dfa::State state;
@@ -303,6 +311,7 @@ void Nfa::link(std::uint32_t from, std::uint32_t to, Gate gate) { states_[from].
 
 void Nfa::link(std::uint32_t from, std::uint32_t to, const CharSet& set) {
   for (const CodeRange& range : set.ranges()) states_[from].steps.push_back({range, to});
+  steps_ += set.ranges().size();
 }
 
 void Nfa::close(Subset& subset, bool at_begin, bool at_end) const {
@@ -324,41 +333,68 @@ bool Nfa::accepts_here(Subset subset, bool at_begin, std::uint32_t out) const {
   return std::ranges::binary_search(subset, out);
 }
 
+/// A sweep over the ends of all ranges; between two of them the same ranges are open.
+Result<std::vector<Nfa::Piece>> Nfa::pieces(const Subset& subset) const {
+  struct End {
+    std::uint64_t at;
+    std::uint32_t to;
+    bool opens;
+  };
+  std::vector<End> ends;
+  for (const std::uint32_t s : subset) {
+    for (const Step& step : states_[s].steps) {
+      ends.push_back({step.range.lo, step.to, true});
+      ends.push_back({static_cast<std::uint64_t>(step.range.hi) + 1, step.to, false});
+    }
+  }
+  std::ranges::sort(ends, {}, &End::at);
+  std::vector<Piece> out;
+  std::map<std::uint32_t, std::size_t> open;  // how many ranges lead to a state
+  for (std::size_t i = 0; i < ends.size();) {
+    const std::uint64_t at = ends[i].at;
+    for (; i < ends.size() && ends[i].at == at; ++i) {
+      if (ends[i].opens) {
+        ++open[ends[i].to];
+      } else if (--open[ends[i].to] == 0) {
+        open.erase(ends[i].to);
+      }
+    }
+    if (open.empty()) continue;
+    HEARTH_CHECKED(WorkLimit::spend(open.size()));
+    Subset to;
+    for (const auto& [state, count] : open) to.push_back(state);
+    out.push_back({at, ends[i].at, std::move(to)});
+  }
+  return out;
+}
+
 Result<Dfa> Nfa::determinise(Fragment whole) const {
   // The start differs from the same subset met later: only there are `begin` edges open. It is kept out of the map.
   Subset start{whole.in};
   close(start, /*at_begin=*/true, /*at_end=*/false);
-  std::map<Subset, std::uint32_t> number;
+  std::map<Subset, std::uint32_t> number;  // by what is reached, before and after the closure
   std::vector<Subset> order{start};
   Dfa out;
   out.states.clear();
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (order.size() > kMaxAutomatonStates) return too_large();
-    std::vector<Step> steps;
-    for (const std::uint32_t s : order[i]) {
-      steps.insert(steps.end(), states_[s].steps.begin(), states_[s].steps.end());
-    }
-    std::vector<std::uint64_t> cuts;
-    for (const Step& step : steps) {
-      cuts.push_back(step.range.lo);
-      cuts.push_back(static_cast<std::uint64_t>(step.range.hi) + 1);
-    }
-    std::ranges::sort(cuts);
-    cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+    std::size_t steps = 0;
+    for (const std::uint32_t s : order[i]) steps += states_[s].steps.size();
+    HEARTH_CHECKED(WorkLimit::spend(2 * steps + order[i].size() + states_.size() / 64));
     Dfa::State state;
     state.accepting = accepts_here(order[i], i == 0, whole.out);
-    for (std::size_t c = 0; c + 1 < cuts.size(); ++c) {
-      Subset next;
-      for (const Step& step : steps) {
-        if (step.range.lo <= cuts[c] && cuts[c] <= step.range.hi) next.push_back(step.to);
+    HEARTH_TRY(auto read, pieces(order[i]));
+    for (Piece& piece : read) {
+      auto known = number.find(piece.to);
+      if (known == number.end()) {
+        HEARTH_CHECKED(WorkLimit::spend(1 + states_.size() / 64));
+        Subset next = piece.to;
+        close(next, /*at_begin=*/false, /*at_end=*/false);
+        const auto [it, added] = number.try_emplace(next, static_cast<std::uint32_t>(order.size()));
+        if (added) order.push_back(std::move(next));
+        known = number.emplace(std::move(piece.to), it->second).first;
       }
-      if (next.empty()) continue;
-      std::ranges::sort(next);
-      next.erase(std::unique(next.begin(), next.end()), next.end());
-      close(next, /*at_begin=*/false, /*at_end=*/false);
-      const auto [it, added] = number.try_emplace(next, static_cast<std::uint32_t>(order.size()));
-      if (added) order.push_back(std::move(next));
-      append_edge(state.edges, {static_cast<char32_t>(cuts[c]), static_cast<char32_t>(cuts[c + 1] - 1), it->second});
+      append_edge(state.edges, {static_cast<char32_t>(piece.lo), static_cast<char32_t>(piece.end - 1), known->second});
     }
     out.states.push_back(std::move(state));
   }
@@ -366,22 +402,35 @@ Result<Dfa> Nfa::determinise(Fragment whole) const {
   return out;
 }
 
-CharSet::CharSet(std::initializer_list<CodeRange> ranges) {
-  for (const CodeRange& r : ranges) add(r.lo, r.hi);
+CharSet::CharSet(std::initializer_list<CodeRange> ranges) : CharSet{of(ranges)} {}
+
+CharSet CharSet::of(std::vector<CodeRange> ranges) {
+  std::ranges::sort(ranges, {}, &CodeRange::lo);
+  CharSet out;
+  for (const CodeRange& r : ranges) {
+    if (!out.ranges_.empty() && r.lo <= static_cast<std::uint64_t>(out.ranges_.back().hi) + 1) {
+      out.ranges_.back().hi = std::max(out.ranges_.back().hi, r.hi);
+    } else {
+      out.ranges_.push_back(r);
+    }
+  }
+  return out;
 }
 
 void CharSet::add(char32_t lo, char32_t hi) {
-  ranges_.push_back({lo, hi});
-  std::ranges::sort(ranges_, {}, &CodeRange::lo);
-  std::vector<CodeRange> merged;
-  for (const CodeRange& r : ranges_) {
-    if (!merged.empty() && r.lo <= static_cast<std::uint64_t>(merged.back().hi) + 1) {
-      merged.back().hi = std::max(merged.back().hi, r.hi);
-    } else {
-      merged.push_back(r);
-    }
+  const auto touches_before = [](const CodeRange& r, std::uint64_t at) { return std::uint64_t{r.hi} + 1 < at; };
+  const auto first = std::lower_bound(ranges_.begin(), ranges_.end(), std::uint64_t{lo}, touches_before);
+  auto last = first;
+  CodeRange whole{lo, hi};
+  for (; last != ranges_.end() && last->lo <= std::uint64_t{hi} + 1; ++last) {
+    whole = {std::min(whole.lo, last->lo), std::max(whole.hi, last->hi)};
   }
-  ranges_ = std::move(merged);
+  if (first == last) {
+    ranges_.insert(first, whole);
+  } else {
+    *first = whole;
+    ranges_.erase(first + 1, last);
+  }
 }
 
 void CharSet::add(const CharSet& other) {
@@ -401,10 +450,11 @@ CharSet CharSet::complement() const {
 
 CharSet CharSet::intersect(const CharSet& other) const {
   CharSet out;
-  for (const CodeRange& a : ranges_) {
-    for (const CodeRange& b : other.ranges_) {
-      if (a.lo <= b.hi && b.lo <= a.hi) out.add(std::max(a.lo, b.lo), std::min(a.hi, b.hi));
-    }
+  auto a = ranges_.begin();
+  auto b = other.ranges_.begin();
+  while (a != ranges_.end() && b != other.ranges_.end()) {
+    if (a->lo <= b->hi && b->lo <= a->hi) out.ranges_.push_back({std::max(a->lo, b->lo), std::min(a->hi, b->hi)});
+    ++(a->hi < b->hi ? a : b);
   }
   return out;
 }
@@ -412,7 +462,8 @@ CharSet CharSet::intersect(const CharSet& other) const {
 bool CharSet::contains(char32_t c) const { return contains_all(c, c); }
 
 bool CharSet::contains_all(char32_t lo, char32_t hi) const {
-  return std::ranges::any_of(ranges_, [&](const CodeRange& r) { return r.lo <= lo && hi <= r.hi; });
+  const auto it = std::ranges::lower_bound(ranges_, lo, {}, &CodeRange::hi);
+  return it != ranges_.end() && it->lo <= lo && hi <= it->hi;
 }
 
 }  // namespace hearth::engine

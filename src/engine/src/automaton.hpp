@@ -28,6 +28,8 @@ class CharSet {
   CharSet(std::initializer_list<CodeRange> ranges);
   static CharSet all() { return CharSet{{0, kMaxCodePoint}}; }
 
+  /// Of ranges in any order.
+  static CharSet of(std::vector<CodeRange> ranges);
   void add(char32_t lo, char32_t hi);
   void add(const CharSet& other);
   [[nodiscard]] CharSet complement() const;
@@ -89,6 +91,7 @@ class Nfa {
   void link(std::uint32_t from, std::uint32_t to, Gate gate = Gate::free);
   void link(std::uint32_t from, std::uint32_t to, const CharSet& set);
   [[nodiscard]] std::size_t size() const { return states_.size(); }
+  [[nodiscard]] std::size_t steps() const { return steps_; }  // character ranges of all states
   /// Subset construction; `unsupported` beyond kMaxAutomatonStates.
   [[nodiscard]] Result<Dfa> determinise(Fragment whole) const;
 
@@ -109,7 +112,16 @@ class Nfa {
   void close(Subset& subset, bool at_begin, bool at_end) const;
   [[nodiscard]] bool accepts_here(Subset subset, bool at_begin, std::uint32_t out) const;
 
+  /// What can be read from a state of the subset construction: its pieces, and where each leads.
+  struct Piece {
+    std::uint64_t lo;
+    std::uint64_t end;
+    Subset to;  // sorted, not closed
+  };
+  [[nodiscard]] Result<std::vector<Piece>> pieces(const Subset& subset) const;
+
   std::vector<State> states_;
+  std::size_t steps_ = 0;
 };
 
 }  // namespace hearth::engine

@@ -7,11 +7,15 @@
 #include "constraint_text.hpp"
 #include "regex_grammar.hpp"
 #include "schema_grammar.hpp"
+#include "work_limit.hpp"
 
 namespace hearth::engine {
 namespace {
 
 Result<std::string> from_language(const Dfa& dfa) {
+  std::size_t edges = 0;
+  for (const Dfa::State& state : dfa.states) edges += state.edges.size();
+  HEARTH_CHECKED(WorkLimit::spend(edges));
   RuleSet rules;
   const RuleSet::RuleId root = rules.language(dfa, RuleSet::Encoding::plain, {});
   return rules.finish(root);
@@ -39,6 +43,7 @@ Result<std::string> from_choices(const std::vector<std::string>& choices) {
 
 Result<std::string> to_gbnf(const inference::Constraint& constraint) {
   using Kind = inference::Constraint::Kind;
+  const WorkLimit limit;
   switch (constraint.kind) {
     case Kind::none: break;
     case Kind::json_object: return schema_to_gbnf(R"({"type": "object"})");

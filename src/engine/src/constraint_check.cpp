@@ -7,50 +7,55 @@
 #include "constraint_gbnf.hpp"
 #include "constraint_text.hpp"
 #include "hearth/engine/constraint.hpp"
+#include "work_limit.hpp"
 
 namespace hearth::engine {
 namespace {
 
 using Element = Gbnf::Element;
 
-/// Rules for which `test(alternative, known)` holds of some alternative: the least fixpoint.
-template <class Test>
-std::vector<bool> fixpoint(const Gbnf& grammar, Test test) {
-  std::vector<std::vector<std::uint32_t>> users(grammar.rules.size());
+/// Rules of which some alternative holds: all its rules do, and so does `good` of what is no rule. The least fixpoint,
+/// in linear time (Dowling and Gallier).
+template <class Good>
+std::vector<bool> fixpoint(const Gbnf& grammar, Good good) {
+  struct Open {
+    std::uint32_t rule;
+    std::size_t missing;  // rules that are not known to hold
+  };
+  std::vector<Open> open;
+  std::vector<std::vector<std::size_t>> users(grammar.rules.size());  // of a rule: alternatives, by place in `open`
   std::vector<std::uint32_t> todo;
   for (std::uint32_t id = 0; id < grammar.rules.size(); ++id) {
-    todo.push_back(id);
     for (const auto& alternative : grammar.rules[id].alternatives) {
+      const auto is_rule = [](const Element& e) { return e.kind == Element::Kind::rule; };
+      if (!std::ranges::all_of(alternative, [&](const Element& e) { return is_rule(e) || good(e); })) continue;
       for (const Element& e : alternative) {
-        if (e.kind == Element::Kind::rule) users[e.index].push_back(id);
+        if (is_rule(e)) users[e.index].push_back(open.size());
       }
+      open.push_back({id, static_cast<std::size_t>(std::ranges::count_if(alternative, is_rule))});
+      if (open.back().missing == 0) todo.push_back(id);
     }
   }
   std::vector<bool> known(grammar.rules.size());
   while (!todo.empty()) {
     const std::uint32_t id = todo.back();
     todo.pop_back();
-    const auto holds = [&](const Gbnf::Alternative& a) { return test(a, known); };
-    if (known[id] || !std::ranges::any_of(grammar.rules[id].alternatives, holds)) continue;
+    if (known[id]) continue;
     known[id] = true;
-    todo.insert(todo.end(), users[id].begin(), users[id].end());
+    for (const std::size_t user : users[id]) {
+      if (--open[user].missing == 0) todo.push_back(open[user].rule);
+    }
   }
   return known;
 }
 
 std::vector<bool> nullable_rules(const Gbnf& grammar) {
-  return fixpoint(grammar, [](const Gbnf::Alternative& a, const std::vector<bool>& known) {
-    return std::ranges::all_of(a, [&](const Element& e) { return e.kind == Element::Kind::rule && known[e.index]; });
-  });
+  return fixpoint(grammar, [](const Element&) { return false; });
 }
 
 std::vector<bool> productive_rules(const Gbnf& grammar) {
-  return fixpoint(grammar, [&](const Gbnf::Alternative& a, const std::vector<bool>& known) {
-    return std::ranges::all_of(a, [&](const Element& e) {
-      if (e.kind == Element::Kind::chars) return !grammar.sets[e.index].empty();
-      return e.kind == Element::Kind::token || known[e.index];
-    });
-  });
+  return fixpoint(grammar,
+                  [&](const Element& e) { return e.kind == Element::Kind::token || !grammar.sets[e.index].empty(); });
 }
 
 /// What the sampler does before it reads a character: it enters rules until every path stands before one. Recursion
@@ -151,9 +156,14 @@ Needed meet(const Needed& a, const Needed& b) {
 }
 
 /// Only characters of `interesting` are followed, which keeps the sets small.
-std::vector<Needed> needed_characters(const Gbnf& grammar, const std::vector<char32_t>& interesting) {
+Result<std::vector<Needed>> needed_characters(const Gbnf& grammar, const std::vector<char32_t>& interesting) {
   std::vector<Needed> needed(grammar.rules.size());
+  std::size_t size = grammar.rules.size();
+  for (const auto& rule : grammar.rules) {
+    for (const auto& alternative : rule.alternatives) size += alternative.size();
+  }
   for (bool changed = true; changed;) {
+    HEARTH_CHECKED(WorkLimit::spend(size));
     changed = false;
     for (std::size_t id = grammar.rules.size(); id-- > 0;) {
       Needed all;
@@ -185,6 +195,7 @@ std::vector<Needed> needed_characters(const Gbnf& grammar, const std::vector<cha
 }  // namespace
 
 Result<> check_vocabulary(std::string_view gbnf, const std::function<bool(std::string_view)>& can_spell) {
+  const WorkLimit limit;
   HEARTH_TRY(const Gbnf grammar, parse_gbnf(gbnf));
   std::vector<char32_t> singles;
   for (const CharSet& set : grammar.sets) {
@@ -194,7 +205,8 @@ Result<> check_vocabulary(std::string_view gbnf, const std::function<bool(std::s
   singles.erase(std::unique(singles.begin(), singles.end()), singles.end());
   std::erase_if(singles, [&](char32_t c) { return can_spell(to_utf8(c)); });
   if (singles.empty()) return {};
-  const Needed missing = needed_characters(grammar, singles)[grammar.root];
+  HEARTH_TRY(const auto needed, needed_characters(grammar, singles));
+  const Needed& missing = needed[grammar.root];
   if (!missing || missing->empty()) return {};
   std::string names;
   for (const char32_t c : *missing) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", to_utf8(c));

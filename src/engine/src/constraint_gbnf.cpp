@@ -225,7 +225,7 @@ class Parser {
   Result<> char_class(Gbnf::Alternative& out) {
     ++at_;
     const bool negated = take(U'^');
-    CharSet set;
+    std::vector<CodeRange> ranges;
     while (!take(U']')) {
       HEARTH_TRY(const char32_t lo, character());
       char32_t hi = lo;
@@ -234,8 +234,9 @@ class Parser {
         HEARTH_TRY(hi, character());
       }
       if (hi < lo) return bad("has a character range that runs backwards");
-      set.add(lo, hi);
+      ranges.push_back({lo, hi});
     }
+    const CharSet set = CharSet::of(std::move(ranges));
     if (set.empty()) return bad("has an empty character class");
     push_set(out, negated ? set.complement() : set);
     return {};

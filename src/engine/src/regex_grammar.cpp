@@ -13,7 +13,7 @@ namespace {
 class Compiler {
  public:
   Nfa::Fragment compile(const RegexNode& node) {
-    if (nfa_.size() > kMaxRegexStates) {
+    if (nfa_.size() > kMaxRegexStates || nfa_.steps() > kMaxRegexSteps) {
       overflow_ = true;
       return empty();
     }
@@ -115,8 +115,9 @@ Result<Dfa> regex_to_dfa(std::string_view pattern, RegexMatch match) {
   Compiler compiler;
   const Nfa::Fragment whole = match == RegexMatch::search ? compiler.anywhere(tree) : compiler.compile(tree);
   if (compiler.overflow()) {
-    return fail(ErrorCode::unsupported, "the regular expression expands to more than " +
-                                            std::to_string(kMaxRegexStates) + " states; use smaller repetition counts");
+    return fail(ErrorCode::unsupported,
+                "the regular expression expands to more than " + std::to_string(kMaxRegexStates) + " states, or " +
+                    std::to_string(kMaxRegexSteps) + " character ranges; use smaller repetition counts");
   }
   auto dfa = compiler.nfa().determinise(whole);
   if (!dfa) return fail(ErrorCode::unsupported, "the regular expression is too complex: " + dfa.error().message);

@@ -11,9 +11,10 @@
 namespace hearth::engine {
 
 inline constexpr std::size_t kMaxRegexBytes = 16 * 1024;
-inline constexpr std::size_t kMaxRegexDepth = 100;      // nested groups
-inline constexpr std::uint64_t kMaxRegexRepeat = 2000;  // the largest count in {m,n}
-inline constexpr std::size_t kMaxRegexStates = 20'000;  // of the nondeterministic automaton
+inline constexpr std::size_t kMaxRegexDepth = 100;        // nested groups
+inline constexpr std::uint64_t kMaxRegexRepeat = 2000;    // the largest count in {m,n}
+inline constexpr std::size_t kMaxRegexStates = 20'000;    // of the nondeterministic automaton
+inline constexpr std::size_t kMaxRegexSteps = 1'000'000;  // character ranges in it
 
 enum class RegexMatch : std::uint8_t {
   whole,   // the expression describes the whole text

@@ -4,6 +4,7 @@
 #include "constraint_text.hpp"
 #include "schema_format.hpp"
 #include "schema_shape.hpp"
+#include "work_limit.hpp"
 
 /// Proofs about shapes: that a value is allowed, that two places never allow the same value.
 namespace hearth::engine {
@@ -40,6 +41,7 @@ Result<bool> Expander::admits(const Conjunction& places, const Json& value) {
 }
 
 Result<bool> Expander::admits(const Shape& shape, const Json& value) {
+  HEARTH_CHECKED(WorkLimit::spend(1 + shape.excluded.size() + (shape.values ? shape.values->size() : 0)));
   if ((shape.types & type_of(value)) == 0) return false;
   const auto equals = [&value](const Json* other) { return same_value(*other, value); };
   if (std::ranges::any_of(shape.excluded, equals)) return false;
@@ -74,6 +76,7 @@ Result<bool> Expander::admits_array(const Shape& shape, const Json& value) {
   for (std::size_t i = 0; i < value.size(); ++i) {
     HEARTH_TRY(const bool good, admits(element_places(shape, i), value[i]));
     if (!good) return false;
+    if (shape.unique) HEARTH_CHECKED(WorkLimit::spend(i));
     for (std::size_t j = 0; shape.unique && j < i; ++j) {
       if (same_value(value[i], value[j])) return false;
     }
@@ -100,6 +103,7 @@ Result<bool> Expander::disjoint(const Conjunction& a, const Conjunction& b, int 
 
 /// Formats are left aside: a validator may take them as annotations.
 Result<bool> Expander::disjoint(const Shape& a, const Shape& b, int depth) {
+  HEARTH_CHECKED(WorkLimit::spend(1));
   const std::uint8_t shared = a.types & b.types;
   if (shared == 0) return true;
   if (a.values) return disjoint_values(a, b);

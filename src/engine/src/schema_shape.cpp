@@ -10,6 +10,7 @@
 #include "regex_grammar.hpp"
 #include "schema_format.hpp"
 #include "schema_keywords.hpp"
+#include "work_limit.hpp"
 
 namespace hearth::engine {
 
@@ -83,6 +84,7 @@ Result<Expansion> Expander::expand(const Conjunction& places) {
         branches.push_back(std::move(taken));
       }
     }
+    HEARTH_CHECKED(WorkLimit::spend(branch.seen.size() + 16));
     if (++steps > kMaxSchemaAlternatives * 4 || out.shapes.size() > kMaxSchemaAlternatives) {
       return fail(ErrorCode::unsupported,
                   fmt::format("JSON Schema at {} multiplies out to more than {} alternatives (anyOf, oneOf, if, not); "

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "constraint_text.hpp"
 #include "hearth/engine/constraint.hpp"
 #include "schema_grammar.hpp"
+#include "work_limit.hpp"
 
 /// Objects and arrays.
 namespace hearth::engine {
@@ -27,16 +30,18 @@ SchemaGrammar::Sequence SchemaGrammar::pair(Sequence key, RuleId value) {
 }
 
 Result<> SchemaGrammar::add_members(const Shape& shape, Listing& listing, std::vector<std::string>& names) {
-  const auto add_name = [&names](const std::string& name) {
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  std::set<std::string_view> known;
+  const auto add_name = [&](const std::string& name) {
+    if (known.insert(name).second) names.push_back(name);
   };
   for (const Shape::ObjectPart& part : shape.objects) {
     if (part.properties == nullptr) continue;
     for (const auto& item : part.properties->items()) add_name(item.key());
   }
   for (const std::string& name : shape.required) add_name(name);
+  const std::set<std::string_view> demanded{shape.required.begin(), shape.required.end()};
   for (const std::string& name : names) {
-    const bool required = std::ranges::find(shape.required, name) != shape.required.end();
+    const bool required = demanded.contains(name);
     HEARTH_TRY(const Conjunction places, expander_.property_places(shape, name));
     HEARTH_TRY(const bool allowed, expander_.admits(shape.names, Json(name)));
     if (!required && (!allowed || is_false(places))) continue;
@@ -206,6 +211,7 @@ Result<> SchemaGrammar::fill_unique_array(const Shape& shape, RuleId id) {
       const auto same = [value](const Json* other) {
         return value->is_number() && other->is_number() ? Decimal::of(*value) == Decimal::of(*other) : *value == *other;
       };
+      HEARTH_CHECKED(WorkLimit::spend(values.size()));
       if (good && std::ranges::none_of(values, same)) values.push_back(value);
     }
   }

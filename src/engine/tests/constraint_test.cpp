@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "constraint_acceptor.hpp"
+#include "constraint_text.hpp"
 #include "hearth/engine/constraint.hpp"
 #include "regex_grammar.hpp"
 
@@ -28,6 +29,36 @@ void expect_regex_refused(const std::string& regex, ErrorCode code, const char* 
   ASSERT_FALSE(gbnf) << regex.substr(0, 100);
   EXPECT_EQ(gbnf.error().code, code) << gbnf.error().message;
   EXPECT_NE(gbnf.error().message.find(named), std::string::npos) << gbnf.error().message;
+}
+
+std::string apart(int characters) {
+  std::string out;
+  for (int i = 0; i < characters; ++i) out += to_utf8(static_cast<char32_t>(0x4E00 + 2 * i % 0x5000));
+  return out;
+}
+
+TEST(RegexConstraint, BoundsWhatLargeClassesMultiplyOutTo) {
+  expect_regex("[" + apart(2'000) + "]{1,3}", {"一", "一丂"}, {"", "丁"});
+  expect_regex_refused("[" + apart(5'000) + "]{2000}", ErrorCode::unsupported, "character ranges");
+  expect_regex_refused("([" + apart(2'000) + "]|[" + apart(1'999) + "]a){1,200}", ErrorCode::unsupported, "");
+}
+
+TEST(GbnfConstraint, TakesALargeClass) {
+  const auto gbnf = to_gbnf({.kind = Kind::gbnf, .text = "root ::= [" + apart(100'000) + "]", .choices = {}});
+  EXPECT_TRUE(gbnf) << gbnf.error().message;
+}
+
+TEST(CharSet, IsTheSameInWhateverOrderItIsMade) {
+  CharSet one;
+  for (const CodeRange r : {CodeRange{5, 6}, {1, 2}, {9, 9}, {3, 3}, {7, 8}, {20, 30}, {0, 25}}) one.add(r.lo, r.hi);
+  EXPECT_EQ(one.ranges(), (std::vector<CodeRange>{{0, 30}}));
+  EXPECT_EQ(CharSet::of({{9, 9}, {1, 3}, {4, 4}, {2, 2}}).ranges(), (std::vector<CodeRange>{{1, 4}, {9, 9}}));
+  const CharSet some{{1, 4}, {9, 12}};
+  EXPECT_EQ(some.intersect({{0, 1}, {3, 10}, {12, 20}}).ranges(),
+            (std::vector<CodeRange>{{1, 1}, {3, 4}, {9, 10}, {12, 12}}));
+  EXPECT_TRUE(some.contains_all(9, 12));
+  EXPECT_FALSE(some.contains_all(4, 9));
+  EXPECT_FALSE(some.contains(5));
 }
 
 TEST(RegexConstraint, MatchesTheWholeOutput) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <initializer_list>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "constraint_acceptor.hpp"
@@ -181,6 +183,21 @@ TEST(SchemaGrammar, RefusesMalformedSchemasWithThePlace) {
 TEST(SchemaGrammar, RefusesAnArrayThatMustBeLongerThanItMayBe) {
   expect_refusal(R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false,"minItems":3})",
                  ErrorCode::invalid_request, {"no finite output"});
+}
+
+TEST(SchemaGrammar, EndsWhatWouldTakeHours) {
+  // Two oneOf, multiplied out to a thousand shapes each, of which every pair is compared, and their patterns too.
+  const auto branches = [](char letter) {
+    std::string out;
+    for (int i = 0; i < 30; ++i)
+      out += fmt::format(R"({}{{"pattern":"{}{{{}}}x"}})", i > 0 ? "," : "", letter, 100 + i);
+    return out;
+  };
+  const std::string any =
+      fmt::format(R"({{"type":"string","allOf":[{{"anyOf":[{}]}},{{"anyOf":[{}]}}]}})", branches('a'), branches('b'));
+  const auto begin = std::chrono::steady_clock::now();
+  expect_refusal(fmt::format(R"({{"oneOf":[{},{}]}})", any, any), ErrorCode::unsupported, {});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{60});
 }
 
 TEST(SchemaGrammar, KeepsItsBounds) {
