@@ -59,6 +59,7 @@ void visit(auto& request, Plain plain, Json)
 
 /// Of JSON text: as it is written, where a member's name tells what its value is, and what is behind escapes.
 inference::Label label_in_json(const Scanner& scanner, std::string_view json) {
+  if (json.empty()) return inference::Label::public_;
   inference::Label highest = scanner.label_in(json);
   each_escaped(json, [&](std::string_view text) { highest = std::max(highest, scanner.label_in(text)); });
   return highest;
@@ -93,9 +94,6 @@ std::string small_texts(const inference::ChatRequest& request) {
   for (const inference::Tool& tool : request.tools) add(tool.name);
   add(request.tool_choice.name);
   add(request.reasoning.effort);
-  if (request.verbatim) {
-    for (const auto& [name, value] : request.verbatim->headers) add(value);
-  }
   return out;
 }
 
@@ -137,12 +135,15 @@ inference::Label label(const Scanner& scanner, const Request& request) {
 }  // namespace
 
 inference::Label label_of(const Scanner& scanner, const inference::ChatRequest& request) {
-  inference::Label highest = std::max(
-      {label(scanner, request), label_of(scanner, request.generation), scanner.label_in(small_texts(request))});
+  inference::Label highest = std::max(label(scanner, request), label_of(scanner, request.generation));
+  if (request.verbatim) {
+    for (const auto& [name, value] : request.verbatim->headers) highest = std::max(highest, scanner.label_in(value));
+    return std::max(highest, label_in_json(scanner, rest_of_body(request)));
+  }
+  highest = std::max(highest, scanner.label_in(small_texts(request)));
   for (const auto& [name, json] : request.template_arguments) {
     highest = std::max({highest, scanner.label_in(name), label_in_json(scanner, json)});
   }
-  if (request.verbatim) return std::max(highest, label_in_json(scanner, rest_of_body(request)));
   for (const inference::Tool& tool : request.tools) {
     highest = std::max(highest, label_in_json(scanner, tool.parameters));
   }
