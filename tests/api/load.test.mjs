@@ -131,3 +131,14 @@ test('two uploads of one blob at once do not write into each other', { timeout: 
   assert.equal((await fetch(`${server.url}/api/blobs/sha256:${digest}`, { method: 'HEAD' })).status, 200);
   assert.equal((await fetch(`${server.url}/api/blobs/sha256:${digest}`, { method: 'POST' })).status, 400, 'no body at all');
 });
+
+test('a context beyond the training is for the configuration to give, and what is cut is said', { timeout: 60_000 }, async () => {
+  const ask = async (num_ctx) => {
+    const response = await fetch(`${server.url}/api/generate`, { method: 'POST', body: JSON.stringify(
+      { model: 'wide', prompt: 'Once', stream: false, options: { num_ctx, num_predict: 2 } }) });
+    assert.equal(response.status, 200, await response.text());
+    return response.headers.get('x-hearth-degraded');
+  };
+  assert.equal(await ask(100_000), 'num_ctx=512;asked=100000');
+  assert.equal(await ask(512), null);
+});

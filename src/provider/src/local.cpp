@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "hearth/base/log.hpp"
@@ -20,7 +21,15 @@ struct Held {
   engine::Lease lease;
   std::shared_ptr<const Resolved> resolved;
   std::chrono::nanoseconds load{};
+  std::vector<std::string> degraded;
 };
+
+/// The context that a caller gets who asks for one. Beyond what the model was trained for goes the configuration alone:
+/// else what a caller gets would depend on who loaded the model.
+std::int32_t granted_context(std::int32_t asked, std::int64_t trained, std::int32_t configured) {
+  if (trained <= 0) return asked;
+  return static_cast<std::int32_t>(std::min<std::int64_t>(asked, std::max<std::int64_t>(trained, configured)));
+}
 
 class LocalEngine final : public Local {
  public:
@@ -105,7 +114,13 @@ Task<Result<Held>> LocalEngine::async_hold(RequestContext context, std::string m
   Held held;
   HEARTH_CO_TRY(held.resolved, co_await async_resolve(std::move(model)));
   engine::ModelSpec spec = held.resolved->spec;
-  if (context.context) spec.options.context = *context.context;
+  if (context.context) {
+    const std::int64_t trained = held.resolved->model.context_length;
+    spec.options.context = granted_context(*context.context, trained, spec.options.context);
+    if (spec.options.context < *context.context) {
+      held.degraded.push_back(fmt::format("num_ctx={};asked={}", spec.options.context, *context.context));
+    }
+  }
   HEARTH_CO_TRY(held.lease, co_await pool_.async_acquire(std::move(spec), context.keep_alive));
   held.load = Clock::now() - start;
   co_return held;
@@ -126,8 +141,9 @@ Task<Result<EventStreamPtr>> LocalEngine::async_chat(RequestContext context, inf
   prepared.request.deadline = context.deadline;
   const auto executor = co_await asio::this_coro::executor;
   HEARTH_CO_TRY(auto generation, held.lease->instance->submit(std::move(prepared.request), executor));
+  std::ranges::move(prepared.degraded, std::back_inserter(held.degraded));
   co_return std::make_unique<LocalStream>(std::move(held.lease), std::move(generation), std::move(prepared.chat),
-                                          std::move(prepared.degraded), held.load);
+                                          std::move(held.degraded), held.load);
 }
 
 Task<Result<EventStreamPtr>> LocalEngine::async_complete(RequestContext context, inference::CompletionRequest request) {
@@ -140,7 +156,7 @@ Task<Result<EventStreamPtr>> LocalEngine::async_complete(RequestContext context,
   const auto executor = co_await asio::this_coro::executor;
   HEARTH_CO_TRY(auto generation, held.lease->instance->submit(std::move(prepared), executor));
   co_return std::make_unique<LocalStream>(std::move(held.lease), std::move(generation), nullptr,
-                                          std::vector<std::string>{}, held.load);
+                                          std::move(held.degraded), held.load);
 }
 
 void normalize(std::vector<float>& vector) {
