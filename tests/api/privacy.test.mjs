@@ -58,6 +58,21 @@ timed('placeholders leave, values come back: whole and streamed, in text and in 
   await server.stop();
 });
 
+timed('what Hearth ignores or takes for the form of the answer decides as well where the chat may go', async () => {
+  const server = await startServer({ config: config().replace(/ {2}redact: .*\n/, '') });
+  upstream.behave('echo');
+  upstream.requests.length = 0;
+  const card = '4111 1111 1111 1111';
+  const schema = { type: 'object', properties: { card: { enum: [card] } } };
+  for (const more of [{ prediction: { type: 'content', content: `pay:\n${card}` } }, { metadata: { note: card } }, { stop: [card] },
+    { response_format: { type: 'json_schema', json_schema: { name: 'a', schema } } }]) {
+    assert.equal((await chat(server, 'far/gpt', 'hello', more)).status, 403, JSON.stringify(more));
+  }
+  assert.equal(upstream.requests.length, 0);
+  assert.equal((await chat(server, 'far/gpt', 'hello', { metadata: { note: 'nothing' }, stop: ['.'] })).status, 200);
+  await server.stop();
+});
+
 timed('the same through Anthropic, Ollama, Gemini, responses and completions', async () => {
   const server = await startServer({ config: config() });
   upstream.behave('echo');
