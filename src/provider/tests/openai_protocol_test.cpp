@@ -281,7 +281,5 @@ TEST(OpenAi, EmbeddingsComeInTheOrderOfTheirIndex) {
   }
 }
 
-// --- Anthropic --------------------------------------------------------------------------------------------------
-
 }  // namespace
 }  // namespace hearth::provider::testing
