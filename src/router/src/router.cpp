@@ -9,10 +9,13 @@
 #include "content_labels.hpp"
 #include "hearth/base/checksum.hpp"
 #include "hearth/base/log.hpp"
+#include "hearth/models/name.hpp"
 #include "router_impl.hpp"
 
 namespace hearth::router {
 namespace {
+
+constexpr std::string_view kLocal = "local/";
 
 /// Whatever it can do it does, and what it cannot it refuses better than a list of capabilities would.
 constexpr Capabilities kEverything = static_cast<Capabilities>(~0U);
@@ -50,6 +53,13 @@ std::string_view without_latest(std::string_view model) {
   constexpr std::string_view kLatest = ":latest";
   if (model.ends_with(kLatest)) model.remove_suffix(kLatest.size());
   return model;
+}
+
+/// The one name, of those that the store takes for it, by which rules know a model of this machine.
+std::string local_name(std::string_view name) {
+  if (name.starts_with(kLocal)) name.remove_prefix(kLocal.size());
+  const auto parsed = models::Name::parse(name);
+  return fmt::format("{}{}", kLocal, parsed ? without_latest(parsed->display()) : name);
 }
 
 bool lists(const std::vector<std::string>& models, std::string_view model) {
@@ -105,17 +115,17 @@ Resolved RouterImpl::resolve(const std::string& name) const {
   StatePtr state = state_.load();
   if (const Route* route = state->table->find_route(name)) return {std::move(state), route, true};
   std::size_t index = state->table->find_target(name);
-  if (index == SIZE_MAX) index = state->table->find_target("local/" + name);
-  constexpr std::string_view kLocal = "local/";
+  if (index == SIZE_MAX) index = state->table->find_target(fmt::format("{}{}", kLocal, name));
+  const std::string local = local_name(name);
+  if (index == SIZE_MAX) index = state->table->find_target(local);
   auto alone = std::make_shared<State>();
   alone->budgets = state->budgets;
   if (index != SIZE_MAX) {
     alone->table = single(*state->table, state->table->targets[index]);
     alone->health = {state->health[index]};
   } else {
-    const std::string model = name.starts_with(kLocal) ? name.substr(kLocal.size()) : name;
-    alone->table = single(*state->table, {.name = "local/" + model,
-                                          .model = model,
+    alone->table = single(*state->table, {.name = local,
+                                          .model = local.substr(kLocal.size()),
                                           .zone = state->table->zone,
                                           .capabilities = kEverything,
                                           .local = options_.local});

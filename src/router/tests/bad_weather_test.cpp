@@ -229,6 +229,20 @@ TEST_F(BadWeatherTest, AReloadForgetsWhichTargetAConversationHad) {
   EXPECT_THAT(got.degraded, IsEmpty()) << "what had number 1 is in no table any more";
 }
 
+TEST_F(BadWeatherTest, ARuleKnowsAModelByAllItsNames) {
+  policy::Policy::Options options;
+  options.rules = {{.allow = false, .target = "local/big"}};
+  table->policy = std::make_shared<const policy::Policy>(options);
+  for (const char* name : {"big", "local/big", "big:latest", "library/big", "registry.ollama.ai/library/big:latest"}) {
+    const Got got = ask(request(name));
+    ASSERT_TRUE(got.refusal) << name;
+    EXPECT_EQ(got.refusal->code, ErrorCode::forbidden) << name;
+  }
+  const auto other = router->explain(provider::RequestContext{}, request("big:7b"));
+  EXPECT_EQ(other->targets[0].target, "local/big:7b");
+  EXPECT_TRUE(other->targets[0].candidate);
+}
+
 /// An Ollama that says which models it has, and which of them run elsewhere.
 class Relay final : public provider::Remote {
  public:
