@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the tests of one official client (openai | anthropic | ollama), or of all, against $HEARTH_BIN.
+# Runs the tests of one official client (openai | anthropic | gemini | ollama), or of all, against $HEARTH_BIN.
 set -euo pipefail
 cd "$(dirname "$0")"
 models=${HEARTH_SHARED:-../../../shared}/models

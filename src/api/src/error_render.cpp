@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "hearth/api/api.hpp"
 #include "hearth/base/id.hpp"
 #include "json_write.hpp"
@@ -90,12 +93,21 @@ std::string llama_server_body(const Error& error) {
   return out += "}}";
 }
 
+/// /v1/models/NAME:generateContent and the like; names may have colons too.
+bool is_gemini_call(std::string_view path) noexcept {
+  constexpr std::array<std::string_view, 5> kMethods{"generateContent", "streamGenerateContent", "countTokens",
+                                                     "embedContent", "batchEmbedContents"};
+  const std::size_t colon = path.rfind(':');
+  return path.starts_with("/v1/models/") && colon != path.npos &&
+         std::ranges::find(kMethods, path.substr(colon + 1)) != kMethods.end();
+}
+
 }  // namespace
 
 Family family_of_path(std::string_view path) noexcept {
   if (path == "/api" || path.starts_with("/api/")) return Family::ollama;
   if (path == "/v1/messages" || path.starts_with("/v1/messages/")) return Family::anthropic;
-  if (path.starts_with("/v1beta/")) return Family::gemini;
+  if (path.starts_with("/v1beta/") || is_gemini_call(path)) return Family::gemini;
   if (path == "/v1" || path.starts_with("/v1/")) return Family::openai;
   return Family::llama_server;
 }

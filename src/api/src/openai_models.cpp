@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "anthropic_encode.hpp"
+#include "gemini_routes.hpp"
 #include "openai_routes.hpp"
 #include "openai_shape.hpp"
 
@@ -62,6 +63,7 @@ bool is_anthropic(const Call& call) { return call.family() == Family::anthropic;
 }  // namespace
 
 Task<Result<>> async_list_models(Call& call) {
+  if (call.family() == Family::gemini) co_return co_await gemini::async_list_models(call);
   HEARTH_CO_TRY(auto models, co_await call.store().async_list());
   std::erase_if(models, [&](const models::Model& model) { return !call.is_granted_here(model.name); });
   std::vector<Routed> others = granted_routed(call);
@@ -77,6 +79,7 @@ Task<Result<>> async_list_models(Call& call) {
 }
 
 Task<Result<>> async_get_model(Call& call) {
+  if (call.family() == Family::gemini) co_return co_await gemini::async_get_model(call);
   const std::vector<Routed> others = granted_routed(call);
   const auto other = std::ranges::find_if(others, [&](const Routed& one) { return one.model.name == call.argument(); });
   if (other != others.end()) {

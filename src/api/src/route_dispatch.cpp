@@ -113,11 +113,13 @@ class Report {
   Call& call_;
 };
 
-/// OpenAI's and Anthropic's clients ask for models on the same paths; Anthropic's say so.
+/// OpenAI's, Anthropic's and Google's clients ask for models on the same paths; the latter two say so.
 Family family_of(const Result<RouteMatch>& match, const net::Request& request) {
   const Family family = match ? match->route->family : family_of_path(request.path);
   const bool shared = family == Family::openai && request.path.starts_with("/v1/models");
-  return shared && request.headers.get("anthropic-version") ? Family::anthropic : family;
+  if (!shared) return family;
+  if (request.headers.get("anthropic-version")) return Family::anthropic;
+  return request.headers.get("x-goog-api-client") || request.headers.get("x-goog-api-key") ? Family::gemini : family;
 }
 
 Task<> async_handle(std::shared_ptr<Shared> shared, net::Request& request, net::Responder& responder) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gemini's API: bad input and what is particular to it; whole conversations are in tests/api/matrix.test.mjs.
 #include "api_fixture.hpp"
+#include "error_render.hpp"
 #include "gemini_schema.hpp"
 
 namespace hearth::api::test {
@@ -59,6 +60,15 @@ INSTANTIATE_TEST_SUITE_P(
             "responseLogprobs"},
         Bad{"/v1beta/models/m:embedContent", R"({})", "content"},
         Bad{"/v1beta/models/m:batchEmbedContents", R"({"requests":[]})", "requests"}));
+
+TEST_F(Gemini, VersionOneIsAskedToo) {
+  engine.scripts = {says({"x"})};
+  EXPECT_EQ(post("/v1/models/m:generateContent", Json::parse(R"({"contents":[{"parts":[{"text":"a"}]}]})")).status,
+            200);
+  EXPECT_EQ(family_of_path("/v1/models/llama3:8b:streamGenerateContent"), Family::gemini)
+      << "also before a route is found";
+  EXPECT_EQ(family_of_path("/v1/models/llama3:8b"), Family::openai);
+}
 
 TEST_F(Gemini, AnUnknownMethodIsA404InGooglesWords) {
   const FakeResponder got = post("/v1beta/models/m:frobnicate", Json::object());
