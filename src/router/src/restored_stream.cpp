@@ -44,10 +44,16 @@ void RestoredStream::restore(inference::Event& event) {
   if (auto* text = std::get_if<inference::TextDelta>(&event.body)) {
     text->text = choice(event.choice).text.next(text->text);
   } else if (auto* thought = std::get_if<inference::ReasoningDelta>(&event.body)) {
-    thought->text = choice(event.choice).reasoning.next(thought->text);
+    Restorer& reasoning = choice(event.choice).reasoning;
+    thought->text = reasoning.next(thought->text);
+    if (!thought->signature.empty()) thought->text += reasoning.rest();  // the block ends here
   } else if (auto* call = std::get_if<inference::ToolCallDelta>(&event.body)) {
     const auto at = choice(event.choice).calls.try_emplace(call->index, hidden_, Restorer::Into::json).first;
     call->arguments = at->second.next(call->arguments);
+  } else if (auto* opaque = std::get_if<inference::Opaque>(&event.body)) {
+    Restorer whole{hidden_, Restorer::Into::json};
+    std::string json = whole.next(opaque->json);
+    opaque->json = json + whole.rest();
   }
 }
 

@@ -203,5 +203,33 @@ TEST(RestoredStream, RestoresToolArgumentsAndReasoningOfEachChoice) {
   EXPECT_EQ(finished, (std::vector<std::int32_t>{0, 1}));
 }
 
+TEST(RestoredStream, RestoresWhatOnlyOneProtocolSaysAndAThoughtBeforeItsSeal) {
+  using namespace inference;
+  ChatRequest request;
+  request.messages.push_back({.role = "user", .content = {TextPart{"a@example.org"}}});
+  const auto scanner = *privacy::Scanner::make({.names = false});
+  auto hidden = std::make_shared<privacy::Placeholders>();
+  hidden->hide(*scanner, std::vector<bool>(scanner->types().size(), true), request);
+  RestoredStream stream{
+      std::make_unique<Played>(std::vector<Event>{
+          {.choice = 0, .body = ReasoningDelta{.text = "to [EMA"}},
+          {.choice = 0, .body = ReasoningDelta{.text = "", .signature = "seal"}},
+          {.choice = 0, .body = Opaque{Wire::anthropic, R"({"type":"server_tool_use","input":{"q":"[EMAIL_1]"}})"}},
+          {.choice = 0, .body = Finished{}}}),
+      hidden};
+  std::vector<std::string> got;
+  const auto drain = [](RestoredStream& from, std::vector<std::string>& out) -> Task<> {
+    while (auto event = co_await from.async_next()) {
+      if (const auto* r = std::get_if<ReasoningDelta>(&event->body)) out.push_back(r->text + "|" + r->signature);
+      if (const auto* o = std::get_if<Opaque>(&event->body)) out.push_back(o->json);
+    }
+  };
+  asio::io_context io;
+  asio::co_spawn(io, drain(stream, got), asio::detached);
+  io.run();
+  EXPECT_THAT(
+      got, ::testing::ElementsAre("to |", "[EMA|seal", R"({"type":"server_tool_use","input":{"q":"a@example.org"}})"));
+}
+
 }  // namespace
 }  // namespace hearth::router::testing
