@@ -107,7 +107,7 @@ Explanation explanation_of(const Table& table, const Route& route, const Facts& 
       mine.budget = candidate.exclusion != Exclusion::budget;
       mine.budget_why = fmt::format("the budgets leave ${:.6f}", *wishes.affordable_usd);
     }
-    const policy::Content content = content_at(table, target, facts, wishes, WallClock::now());
+    const policy::Content content = content_at(table, target, facts, wishes);
     auto verdict = table.policy->explain(wishes.subject, content, target.destination(), mine);
     out.targets.push_back({.target = target.name,
                            .zone = std::string{policy::name_of(target.zone)},

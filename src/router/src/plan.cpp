@@ -21,8 +21,8 @@ bool is_strange_to_some(const Table& table, const Route& route, const Facts& fac
 Exclusion exclude(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
                   const Health& health, Clock::time_point now, Candidate& candidate) {
   const bool permitted = table.policy
-                             ->permit(wishes.subject, content_at(table, target, facts, wishes, WallClock::now()),
-                                      target.destination(), grants_of(wishes, target))
+                             ->permit(wishes.subject, content_at(table, target, facts, wishes), target.destination(),
+                                      grants_of(wishes, target))
                              .has_value();
   if (!permitted) return Exclusion::policy;
   if ((facts.needs & ~target.capabilities) != 0) return Exclusion::capability;
@@ -120,14 +120,13 @@ constexpr std::chrono::seconds kUrgent{2};
 
 }  // namespace
 
-policy::Content content_at(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
-                           WallClock::time_point now) {
+policy::Content content_at(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes) {
   const policy::Label found = table.redacts(target) ? facts.found_redacted : facts.found;
   return {.digest = facts.content,
           .label = std::max(wishes.label, found),
           .actions = facts.actions,
           .workload = name_of(class_of(facts, wishes)),
-          .minute_of_week = policy::minute_of_week(now)};
+          .minute_of_week = policy::minute_of_week(wishes.asked_at)};
 }
 
 policy::Grants grants_of(const Wishes& wishes, const Target& target) {

@@ -36,6 +36,7 @@ struct Wishes {
   std::optional<double> affordable_usd;  // what the budgets leave; nullopt: no budget limits
   std::size_t preferred = SIZE_MAX;      // the target that answered this conversation so far
   bool named = false;                    // one target was named: it is asked even while its breaker is open
+  WallClock::time_point asked_at{};      // for rules that hold at certain hours
 };
 
 struct Plan {
@@ -52,8 +53,7 @@ Plan make_plan(const Table& table, const Route& route, const Facts& facts, const
 
 /// What would be sent there, as policy looks at it: its label is the higher one of what is said about it and of what is
 /// found in it, after redaction where the zone demands that.
-policy::Content content_at(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes,
-                           WallClock::time_point now);
+policy::Content content_at(const Table& table, const Target& target, const Facts& facts, const Wishes& wishes);
 
 /// What identity has to say of this target.
 policy::Grants grants_of(const Wishes& wishes, const Target& target);

@@ -159,7 +159,8 @@ Result<Wishes> RouterImpl::wishes_of(const provider::RequestContext& context, co
                 .max_cost_usd = context.max_cost,
                 .max_latency = context.max_latency,
                 .preferred = sessions_->find(session),
-                .named = !resolved.named};
+                .named = !resolved.named,
+                .asked_at = WallClock::now()};
   if (!context.label.empty()) {
     HEARTH_TRY(wishes.label, policy::parse_label(context.label));  // the default is for those who say nothing
   }

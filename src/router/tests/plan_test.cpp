@@ -213,6 +213,17 @@ TEST_F(PlanTest, ExclusionsComeInTheirOrder) {
   EXPECT_THAT(made.order, ElementsAre(5));
 }
 
+TEST_F(PlanTest, RulesOfCertainHoursHoldAtTheTimeOfTheRequest) {
+  add("near", 1, 0);
+  policy::Policy::Options options;
+  options.rules = {{.allow = false, .target = "near", .hours = policy::Hours{.days = 0x7F, .begin = 0, .end = 60}}};
+  table.policy = std::make_shared<const policy::Policy>(options);
+  wishes.asked_at = WallClock::time_point{std::chrono::minutes{30}};
+  EXPECT_EQ(plan().candidates[0].exclusion, Exclusion::policy);
+  wishes.asked_at = WallClock::time_point{std::chrono::minutes{90}};
+  EXPECT_EQ(plan().candidates[0].exclusion, Exclusion::none);
+}
+
 TEST_F(PlanTest, WhatOnlyOneProtocolCanSayGoesToServersOfThatProtocol) {
   add("own", 1, 0);
   add("up", 0.5, 1).wire = inference::Wire::openai;
