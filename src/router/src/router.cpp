@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "belongs.hpp"
@@ -64,6 +65,29 @@ std::string local_name(std::string_view name) {
 
 bool lists(const std::vector<std::string>& models, std::string_view model) {
   return std::ranges::find(models, without_latest(model), without_latest) != models.end();
+}
+
+Task<> async_probe_one(const State& state, provider::Remote& remote) {
+  const Result<provider::Load> load = co_await remote.async_probe();
+  for (std::size_t i = 0; i < state.table->targets.size(); ++i) {
+    const Target& target = state.table->targets[i];
+    if (target.remote != &remote) continue;
+    Health& health = *state.health[i];
+    // A server that answers, if only to refuse our key or the path, is alive.
+    health.probed(load || load.error().code != ErrorCode::upstream_unavailable, Clock::now());
+    if (!load) continue;
+    health.published(load->running, load->waiting, load->kv_used);
+    health.placed(lists(load->models, target.model) && !lists(load->relayed, target.model));
+  }
+}
+
+/// All at the same time, so that one that says nothing holds up no other: a binary tree of pairs, since && takes two.
+Task<> async_probe_all(const State& state, std::span<provider::Remote* const> remotes) {
+  using namespace asio::experimental::awaitable_operators;
+  if (remotes.empty()) co_return;
+  if (remotes.size() == 1) co_return co_await async_probe_one(state, *remotes.front());
+  const std::size_t half = remotes.size() / 2;
+  co_await (async_probe_all(state, remotes.first(half)) && async_probe_all(state, remotes.subspan(half)));
 }
 
 }  // namespace
@@ -176,23 +200,12 @@ policy::Label RouterImpl::remembered(const provider::RequestContext& context,
 
 Task<> RouterImpl::async_probe() {
   const StatePtr state = state_.load();
-  std::vector<const provider::Remote*> done;
-  for (std::size_t i = 0; i < state->table->targets.size(); ++i) {
-    provider::Remote* remote = state->table->targets[i].remote;
-    if (remote == nullptr || std::ranges::find(done, remote) != done.end()) continue;
-    done.push_back(remote);
-    const Result<provider::Load> load = co_await remote->async_probe();
-    for (std::size_t j = i; j < state->table->targets.size(); ++j) {
-      if (state->table->targets[j].remote != remote) continue;
-      Health& health = *state->health[j];
-      // A server that answers, if only to refuse our key or the path, is alive.
-      health.probed(load || load.error().code != ErrorCode::upstream_unavailable, Clock::now());
-      if (!load) continue;
-      health.published(load->running, load->waiting, load->kv_used);
-      const std::string& model = state->table->targets[j].model;
-      health.placed(lists(load->models, model) && !lists(load->relayed, model));
-    }
+  std::vector<provider::Remote*> remotes;
+  for (const Target& target : state->table->targets) {
+    const bool known = target.remote == nullptr || std::ranges::find(remotes, target.remote) != remotes.end();
+    if (!known) remotes.push_back(target.remote);
   }
+  co_await async_probe_all(*state, remotes);
   place(state);
 }
 

@@ -262,12 +262,37 @@ class Relay final : public provider::Remote {
                                                 inference::RerankRequest) override {
     co_return fail(ErrorCode::unsupported, "");
   }
-  Task<Result<provider::Load>> async_probe() override { co_return load; }
+  Task<Result<provider::Load>> async_probe() override {
+    if (tells != nullptr) tells->cancel();
+    if (waits_for != nullptr) co_await waits_for->async_wait(use_tuple);
+    ++probed;
+    co_return load;
+  }
   Task<> async_end() override { co_return; }
   Task<> async_close() override { co_return; }
 
   provider::Load load;
+  int probed = 0;
+  asio::steady_timer* waits_for = nullptr;
+  asio::steady_timer* tells = nullptr;
 };
+
+TEST_F(BadWeatherTest, AServerThatIsSlowToSayHowItIsHoldsUpNoOther) {
+  asio::steady_timer other_was_asked{io, asio::steady_timer::time_point::max()};
+  Relay slow;
+  slow.waits_for = &other_was_asked;
+  Relay quick;
+  quick.tells = &other_was_asked;
+  table->targets.push_back({.name = "a/m", .model = "m", .remote = &slow});
+  table->targets.push_back({.name = "b/m", .model = "m", .remote = &quick});
+  table->targets.push_back({.name = "b/n", .model = "n", .remote = &quick});
+  route(Strategy::direct);
+  router = Router::create({.local = nullptr}, table);
+  asio::co_spawn(io, router->async_probe(), asio::detached);
+  io.run_for(5s);
+  EXPECT_EQ(slow.probed, 1);
+  EXPECT_EQ(quick.probed, 1) << "once a server";
+}
 
 TEST_F(BadWeatherTest, AModelThatAServerOnlyPassesOnIsInTheCloud) {
   Relay relay;
