@@ -26,7 +26,14 @@ std::string_view name_of(Health::State state) {
 std::string why(const Candidate& candidate, const Target& target, const Facts& facts, const Wishes& wishes) {
   switch (candidate.exclusion) {
     case Exclusion::none: return {};
-    case Exclusion::policy: return "a condition of the policy does not hold";
+    case Exclusion::policy:
+      if (target.stands_in && target.zone != *target.stands_in) {
+        return fmt::format(
+            "a condition of the policy does not hold; it counts as {}, not {}, until its server has said "
+            "that it runs {} itself",
+            policy::name_of(target.zone), policy::name_of(*target.stands_in), target.model);
+      }
+      return "a condition of the policy does not hold";
     case Exclusion::capability:
       return fmt::format("lacks: {}", names_of(static_cast<Capabilities>(facts.needs & ~target.capabilities)));
     case Exclusion::context:

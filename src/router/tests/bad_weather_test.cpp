@@ -320,6 +320,7 @@ TEST_F(BadWeatherTest, AModelThatAServerOnlyPassesOnIsInTheCloud) {
   probe();
   EXPECT_EQ(ask(request(), secret).refusal->code, ErrorCode::forbidden);
   EXPECT_EQ(router->explain(secret, request())->targets[0].zone, "cloud");
+  EXPECT_THAT(router->explain(secret, request())->targets[0].why, HasSubstr("counts as cloud, not device"));
 }
 
 }  // namespace
