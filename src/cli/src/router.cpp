@@ -195,9 +195,10 @@ void add_router(CLI::App& app, const Globals&, Action& action) {
   auto eval_options = std::make_shared<EvalOptions>();
   judge->add_option("--model", eval_options->model, "A model of hearth router train");
   judge->add_option("--data", eval_options->data, "CSV as for train")->required();
-  judge->add_option("--folds", eval_options->folds, "Train on the rest of the data for each fold instead")
-      ->check(CLI::Range(2, 100));
-  judge->add_option("--by", eval_options->by, "subject: whole subjects are held out");
+  CLI::Option* folds =
+      judge->add_option("--folds", eval_options->folds, "Train on the rest of the data for each fold instead")
+          ->check(CLI::Range(2, 100));
+  judge->add_option("--by", eval_options->by, "subject: whole subjects are held out")->needs(folds);
   judge->add_option("--seed", eval_options->seed, "Of the folds");
   judge->add_option("--svg", eval_options->svg, "Write the curve as a picture");
   judge->add_flag("--json", eval_options->json, "As JSON");
