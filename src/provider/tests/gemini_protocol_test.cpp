@@ -1,28 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gemini's errors and refusals; what its requests and answers carry is in tests/api/matrix.test.mjs.
-#include <gmock/gmock.h>
+#include "protocol_fixture.hpp"
 
-#include "json_text.hpp"
-#include "protocol.hpp"
-
-namespace hearth::provider {
+namespace hearth::provider::testing {
 namespace {
 
 using ::testing::HasSubstr;
 
 const std::unique_ptr<Protocol> kGemini = make_gemini_protocol();
-
-inference::ChatRequest chat() {
-  inference::ChatRequest request;
-  request.model = "g";
-  request.messages.push_back({.role = "user",
-                              .content = {inference::TextPart{"hi"}},
-                              .reasoning = {},
-                              .tool_calls = {},
-                              .tool_call_id = {},
-                              .tool_name = {}});
-  return request;
-}
 
 std::optional<Error> failure_of(std::string_view stream) {
   const auto decoder = kGemini->chat_decoder(1);
@@ -175,4 +160,4 @@ TEST(Gemini, EmbeddingsHaveLengthOneHoweverTheyCome) {
 }
 
 }  // namespace
-}  // namespace hearth::provider
+}  // namespace hearth::provider::testing

@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // mlx_lm.server ignores fields that it does not know: they must be refused here, and what it knows must be carried.
-#include <gmock/gmock.h>
+#include "protocol_fixture.hpp"
 
-#include "json_text.hpp"
-#include "protocol.hpp"
-
-namespace hearth::provider {
+namespace hearth::provider::testing {
 namespace {
 
 using ::testing::HasSubstr;
 
 const std::unique_ptr<Protocol> kMlx = make_openai_protocol(Dialect::mlx);
 
-inference::ChatRequest chat() {
-  inference::ChatRequest request;
-  request.model = "m";
-  request.messages.push_back({.role = "user",
-                              .content = {inference::TextPart{"hi"}},
-                              .reasoning = {},
-                              .tool_calls = {},
-                              .tool_call_id = {},
-                              .tool_name = {}});
+inference::ChatRequest chat_with_a_tool() {
+  inference::ChatRequest request = chat();
   request.tools.push_back({.name = "now", .description = "the time", .parameters = "{}", .strict = false});
   return request;
 }
@@ -30,7 +20,7 @@ Json sent(const inference::ChatRequest& request) {
   return call ? parse_json(call->body) : Json{};
 }
 std::string refused(const auto& change) {
-  inference::ChatRequest request = chat();
+  inference::ChatRequest request = chat_with_a_tool();
   change(request);
   const auto call = kMlx->chat(request);
   if (call) return "carried";
@@ -67,7 +57,7 @@ TEST(Mlx, WhatItWouldIgnoreIsRefused) {
 }
 
 TEST(Mlx, WhatItKnowsIsCarried) {
-  auto request = chat();
+  auto request = chat_with_a_tool();
   auto& s = request.generation.sampling;
   s.seed = 7;
   s.top_k = -1;
@@ -98,14 +88,14 @@ TEST(Mlx, WhatItKnowsIsCarried) {
 }
 
 TEST(Mlx, AnAnswerIsNotCutAtItsDefaultAndNoToolIsNone) {
-  auto request = chat();
+  auto request = chat_with_a_tool();
   request.tool_choice.mode = inference::ToolChoice::Mode::none;
   EXPECT_GT(sent(request)["max_tokens"], 4096);
   EXPECT_FALSE(sent(request).contains("tools"));
 }
 
 TEST(Mlx, TheClientsOwnWordsAreTranslatedAndOnlyUnknownOnesGoAlong) {
-  auto request = chat();
+  auto request = chat_with_a_tool();
   request.tool_choice.mode = inference::ToolChoice::Mode::none;
   inference::Verbatim verbatim;
   verbatim.wire = inference::Wire::openai;
@@ -124,4 +114,4 @@ TEST(Mlx, TheClientsOwnWordsAreTranslatedAndOnlyUnknownOnesGoAlong) {
 }
 
 }  // namespace
-}  // namespace hearth::provider
+}  // namespace hearth::provider::testing
