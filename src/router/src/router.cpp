@@ -64,7 +64,7 @@ std::string local_name(std::string_view name) {
 }
 
 bool lists(const std::vector<std::string>& models, std::string_view model) {
-  return std::ranges::find(models, without_latest(model), without_latest) != models.end();
+  return std::ranges::find(models, model) != models.end();
 }
 
 Task<> async_probe_one(const State& state, provider::Remote& remote) {

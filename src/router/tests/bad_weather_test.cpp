@@ -310,13 +310,13 @@ TEST_F(BadWeatherTest, AModelThatAServerOnlyPassesOnIsInTheCloud) {
     io.run();
   };
   EXPECT_EQ(ask(request(), secret).refusal->code, ErrorCode::forbidden) << "nothing is proved yet";
-  relay.load.models = {"m:latest"};
+  relay.load.models = {"m", "m:latest"};
   probe();
   EXPECT_EQ(ask(request(), secret).refusal->code, ErrorCode::upstream_unavailable) << "it was asked";
   EXPECT_EQ(router->explain(secret, request())->targets[0].zone, "device");
   router->replace(table);
   EXPECT_EQ(router->explain(secret, request())->targets[0].zone, "device") << "a reload knows what was proved";
-  relay.load.relayed = {"m:latest"};
+  relay.load.relayed = {"m", "m:latest"};
   probe();
   EXPECT_EQ(ask(request(), secret).refusal->code, ErrorCode::forbidden);
   EXPECT_EQ(router->explain(secret, request())->targets[0].zone, "cloud");
